@@ -1,0 +1,18 @@
+"""What every test gets."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# A slow machine is no finding; and what CI finds, its reader must find again.
+settings.register_profile("developer", deadline=None)
+settings.register_profile("machine", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("machine" if os.environ.get("CI") else "developer")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own ALIMI_… variables reach no test; ALIMI_CHROMIUM is read before this."""
+    for name in [name for name in os.environ if name.startswith("ALIMI_")]:
+        monkeypatch.delenv(name)
