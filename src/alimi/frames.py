@@ -1,0 +1,235 @@
+"""The blocks of a stream, made from values; pure.
+
+One version of an inbox may need several blocks.  Only the last of them carries the `id:`, so a cut
+in between repeats the version instead of skipping its rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Sequence
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from alimi.errors import InvalidInput
+from alimi.model import BulkChange, Changes, Cursor, Notification
+from alimi.sse import encode, encode_retry
+from alimi.views import rfc3339, view
+
+#: More rows than this in one change are told as a whole.
+MAX_IDS = 100
+
+ResetReason = Literal["epoch", "foreign", "floor", "far", "ahead", "malformed"]
+ByeReason = Literal["drain", "age", "expired", "capacity", "hangup", "stalled"]
+
+_json = msgspec.json.Encoder()
+
+#: Tells the reader, and every proxy on the way, that the stream is alive.
+PING = encode(b"{}", event="ping")
+
+
+def retry(milliseconds: int) -> bytes:
+    """The first bytes of a stream."""
+    return encode_retry(milliseconds)
+
+
+def hello(start: Cursor, changes: Changes) -> bytes:
+    """The stream begins at `start`; the data tells the head.
+
+    With the head as id, a cut during the replay would skip the rest for ever.
+    """
+    return encode(_json.encode(_head(changes)), event="hello", id=str(start))
+
+
+def reset(changes: Changes, reason: ResetReason) -> bytes:
+    """What was missed cannot be told: reload the inbox.  The stream goes on from the head."""
+    data = {**_head(changes), "reason": reason}
+    return encode(_json.encode(data), event="reset", id=_id(changes, changes.head))
+
+
+def signal(name: str, data: object) -> bytes:
+    """A transient hint.  Raises InvalidInput for data that JSON cannot say."""
+    try:
+        body = _json.encode({"name": name, "data": data})
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"the data of a signal must be plain JSON: {error}") from error
+    return encode(body, event="signal")
+
+
+def bye(reason: ByeReason, retry_ms: int) -> bytes:
+    """The server ends the stream; come back after `retry_ms`."""
+    return encode_retry(retry_ms) + encode(_json.encode({"reason": reason}), event="bye")
+
+
+def gap(changes: Changes) -> Literal["floor", "ahead"] | None:
+    """Why `changes` cannot be told from its `after` on, if so."""
+    if changes.after is None:
+        return None
+    if changes.after < changes.floor:
+        return "floor"
+    return "ahead" if changes.after > changes.head else None
+
+
+def render(changes: Changes, *, base: int, shown: Container[int], locales: Sequence[str]) -> bytes:
+    """All blocks of one read, joined, rising by version; they lead the reader to `upto`.
+
+    A row is new when it was born after `base`, where the stream began, and its birth is not in
+    `shown` yet.  A read that cannot be told in full becomes a `reset` (G5: never a gap without a
+    word); nothing to tell is no bytes.
+    """
+    if (reason := gap(changes)) is not None:
+        return reset(changes, reason)
+    blocks: list[bytes] = []
+    last = 0
+    reader = _Reader(base, shown, locales)
+    for last, parts in _versions(changes, reader):
+        blocks += [encode(data, event=event) for event, data in parts[:-1]]
+        event, data = parts[-1]
+        blocks.append(encode(data, event=event, id=_id(changes, last)))
+    if changes.after is not None and max(last, changes.after) < changes.upto:
+        nothing = _change(changes, changes.upto, {"ids": []})
+        blocks.append(encode(nothing, event="change", id=_id(changes, changes.upto)))
+    return b"".join(blocks)
+
+
+class _Reader(NamedTuple):
+    """What decides how a stream is told of a row."""
+
+    base: int
+    shown: Container[int]
+    locales: Sequence[str]
+
+    def meets(self, row: Notification) -> bool:
+        """Whether the row is new to it."""
+        return row.born > self.base and row.born not in self.shown and not row.deleted
+
+
+#: The `event:` of a block, if any, and its data.
+_Block = tuple[str | None, bytes]
+
+
+def _versions(changes: Changes, reader: _Reader) -> Iterator[tuple[int, list[_Block]]]:
+    """Each version that has something to tell, with its blocks; the watermark at its place."""
+    after = changes.upto if changes.after is None else changes.after
+    mark = changes.seen_version if after < changes.seen_version <= changes.upto else None
+    for version, items in groupby(changes.items, key=lambda item: item.version):
+        if mark is not None and mark < version:
+            yield mark, [_watermark(changes)]
+            mark = None
+        blocks = _blocks(changes, version, list(items), reader)
+        if mark == version:
+            blocks.append(_watermark(changes))
+            mark = None
+        yield version, blocks
+    if mark is not None:
+        yield mark, [_watermark(changes)]
+
+
+def _blocks(
+    changes: Changes,
+    version: int,
+    items: list[Notification | BulkChange],
+    reader: _Reader,
+) -> list[_Block]:
+    blocks: list[_Block] = []
+    changed: list[Notification] = []
+    for item in items:
+        if isinstance(item, BulkChange):
+            blocks.append(("change", _bulk(changes, item)))
+        elif reader.meets(item):
+            blocks.append((None, _new(changes, item, reader.locales)))
+        else:
+            changed.append(item)
+    if len(changed) > MAX_IDS:
+        blocks.append(("change", _bulk(changes, _as_bulk(version, changed))))
+    else:
+        blocks += _by_state(changes, version, changed)
+    return blocks
+
+
+_State = tuple[int | None, int | None, int | None, bool]
+
+
+def _by_state(changes: Changes, version: int, rows: Sequence[Notification]) -> list[_Block]:
+    """One block for each state that rows of this version are in."""
+    states: dict[_State, list[str]] = {}
+    for row in rows:
+        state = (row.seen_at, row.read_at, row.archived_at, row.deleted)
+        states.setdefault(state, []).append(row.id)
+    return [
+        ("change", _change(changes, version, {"ids": ids}, _flags(*state)))
+        for state, ids in states.items()
+    ]
+
+
+def _flags(
+    seen_at: int | None,
+    read_at: int | None,
+    archived_at: int | None,
+    deleted: bool,  # noqa: FBT001
+) -> dict[str, Any]:
+    if deleted:
+        return {"deleted": True}
+    return {
+        "seen_at": rfc3339(seen_at),
+        "read_at": rfc3339(read_at),
+        "archived_at": rfc3339(archived_at),
+    }
+
+
+def _as_bulk(version: int, rows: Sequence[Notification]) -> BulkChange:
+    read = {row.read_at for row in rows}
+    archived = {row.archived_at for row in rows}
+    return BulkChange(
+        version=version,
+        upto=max(row.content_version for row in rows),
+        count=len(rows),
+        read_at=read.pop() if len(read) == 1 else None,
+        archived_at=archived.pop() if len(archived) == 1 else None,
+        deleted=all(row.deleted for row in rows),
+    )
+
+
+def _bulk(changes: Changes, bulk: BulkChange) -> bytes:
+    flags: dict[str, Any] = {}
+    if bulk.deleted:
+        flags["deleted"] = True
+    else:
+        times = {"read_at": rfc3339(bulk.read_at), "archived_at": rfc3339(bulk.archived_at)}
+        flags = {name: time for name, time in times.items() if time is not None}
+    return _change(changes, bulk.version, {"all": True, "upto": bulk.upto}, flags)
+
+
+def _watermark(changes: Changes) -> _Block:
+    what = {"seen_upto": changes.seen_upto}
+    return "change", _change(changes, changes.seen_version, what)
+
+
+def _new(changes: Changes, row: Notification, locales: Sequence[str]) -> bytes:
+    # The view is an object with members, so the counts can be put before its closing brace.
+    counts = changes.counts
+    tail = b',"unread":%d,"unseen":%d}' % (counts.unread, counts.unseen)
+    return _json.encode(view(row, locales))[:-1] + tail
+
+
+def _change(
+    changes: Changes, version: int, what: dict[str, Any], flags: dict[str, Any] | None = None
+) -> bytes:
+    counts = changes.counts
+    more = {"unread": counts.unread, "unseen": counts.unseen}
+    return _json.encode({**what, "version": version, **(flags or {}), **more})
+
+
+def _head(changes: Changes) -> dict[str, Any]:
+    return {
+        "cursor": _id(changes, changes.head),
+        "version": changes.head,
+        "unread": changes.counts.unread,
+        "unseen": changes.counts.unseen,
+        "seen_upto": changes.seen_upto,
+    }
+
+
+def _id(changes: Changes, version: int) -> str:
+    return str(Cursor(changes.tag, version))
