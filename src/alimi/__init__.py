@@ -1,0 +1,42 @@
+"""Alimi tells the users of a web application, the moment it happens, that something concerns them.
+
+facade    class Alimi: kinds, notify, inbox, asgi, stream
+store     the durable truth (stores/*); bus: how nodes tell each other (buses/*)
+relay     outbox -> inboxes; hub: the open streams of this node
+web       the ASGI application; client/: the browser's side; cli/: the command
+"""
+
+from alimi.errors import (
+    AlimiError,
+    InvalidInput,
+    KeyConflict,
+    NotFound,
+    StoreError,
+    TransactionError,
+)
+from alimi.facade import Alimi, BoundKind
+from alimi.inbox import Inbox
+from alimi.model import Cursor, Identity, Notification, Page, Receipt, Retention, Snapshot
+from alimi.settings import Settings
+
+__all__ = [
+    "Alimi",
+    "AlimiError",
+    "BoundKind",
+    "Cursor",
+    "Identity",
+    "Inbox",
+    "InvalidInput",
+    "KeyConflict",
+    "NotFound",
+    "Notification",
+    "Page",
+    "Receipt",
+    "Retention",
+    "Settings",
+    "Snapshot",
+    "StoreError",
+    "TransactionError",
+]
+
+__version__ = "0.1.0"

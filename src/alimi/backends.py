@@ -1,0 +1,142 @@
+"""Which store, bus and transaction adapter serve what the application gave.
+
+Names only: the modules behind them are imported when they are first needed, so that an optional
+dependency costs nothing to who does not use it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol, cast
+from urllib.parse import unquote
+
+from alimi.bus import Bus
+from alimi.errors import ConfigurationError, UnknownTransaction
+from alimi.settings import Settings
+from alimi.store import Executor, Maintenance, Outbox, Store
+
+#: Root package of a transaction object's type -> the module that can join it.
+_TRANSACTIONS = {
+    "sqlalchemy": "alimi.contrib.sqlalchemy",
+    "sqlmodel": "alimi.contrib.sqlalchemy",
+    "sqlite3": "alimi.contrib.sqlite3",
+}
+_BUSES = {"local": "alimi.buses.local"}
+_SQLITE_URL = re.compile(r"sqlite(?:\+[a-z0-9]+)?:(?://)?(?P<path>.*)")
+
+
+class FullStore(Store, Outbox, Maintenance, Protocol):
+    """What a store module provides."""
+
+
+class Transactions(Protocol):
+    """What a module that joins transactions provides."""
+
+    async def run(self, within: Any, write: Callable[[Executor], None]) -> None:
+        """Call `write` with the transaction's executor; `within` may be async or sync."""
+
+    def run_sync(self, within: Any, write: Callable[[Executor], None]) -> None:
+        """The same where no loop runs."""
+
+
+class Engine(Protocol):
+    """What Alimi asks of an application's engine."""
+
+    def holds_write_transaction(self, engine: Any) -> bool:
+        """Whether the current task or thread holds an open write transaction on it."""
+
+    def on_commit(self, engine: Any, callback: Callable[[], None]) -> None:
+        """Call `callback` about when a COMMIT is asked for."""
+
+    def prepare(self, engine: Any) -> Any:
+        """Make the engine's transactions real ones."""
+
+
+def open_store(database: Any, settings: Settings) -> FullStore:
+    """The store of a URL, a path, or a SQLAlchemy engine (which is prepared)."""
+    location = _location(database)
+    match = _SQLITE_URL.fullmatch(location)
+    if match is None and re.match(r"[a-z0-9+]+://", location):
+        scheme = location.partition(":")[0]
+        raise ConfigurationError(
+            f"the database {scheme}:// is not supported: use sqlite:///file.db"
+        )
+    path = _sqlite_path(match["path"]) if match else location
+    module = importlib.import_module("alimi.stores.sqlite")
+    store = module.SQLiteStore(
+        path, synchronous=settings.synchronous, auto_migrate=settings.auto_migrate
+    )
+    return cast("FullStore", store)
+
+
+def engine_adapter(database: Any) -> Engine | None:
+    """What watches over the application's engine, when an engine was given."""
+    if not _is_engine(database):
+        return None
+    module = importlib.import_module("alimi.contrib.sqlalchemy")
+    module.prepare(database)
+    return cast("Engine", module)
+
+
+def transactions_for(within: object) -> Transactions:
+    """The module that can record inside `within`; raises UnknownTransaction."""
+    for kind in type(within).__mro__:
+        name = _TRANSACTIONS.get(kind.__module__.partition(".")[0])
+        if name is not None:
+            return cast("Transactions", importlib.import_module(name))
+    raise UnknownTransaction
+
+
+def bus_factory(url: str | None) -> Callable[[], Bus]:
+    """Makes the bus of each event loop."""
+    scheme = (url or "local").partition(":")[0]
+    if scheme not in _BUSES:
+        raise ConfigurationError(f"the bus {scheme} is not one of {', '.join(sorted(_BUSES))}")
+    module = importlib.import_module(_BUSES[scheme])
+    exchange = module.Exchange()
+    return lambda: cast("Bus", module.LocalBus(exchange))
+
+
+def web_application() -> Callable[..., Callable[..., Awaitable[None]]]:
+    """`alimi.web.app.build`: the facade does not import what stands above it."""
+    build = importlib.import_module("alimi.web.app").build
+    return cast("Callable[..., Callable[..., Awaitable[None]]]", build)
+
+
+def response_for(request: object, app: Callable[..., Awaitable[None]]) -> Any:
+    """`app` in the form that the request's framework accepts from a route."""
+    roots = {kind.__module__.partition(".")[0] for kind in type(request).__mro__}
+    if roots & {"starlette", "fastapi"}:
+        return importlib.import_module("alimi.contrib.starlette").as_response(app)
+    return app
+
+
+def _is_engine(database: object) -> bool:
+    roots = {kind.__module__.partition(".")[0] for kind in type(database).__mro__}
+    return "sqlalchemy" in roots and hasattr(database, "url") and hasattr(database, "connect")
+
+
+def _location(database: Any) -> str:
+    if isinstance(database, (str, os.PathLike)):
+        return str(database)
+    if _is_engine(database):
+        return cast("str", database.url.render_as_string(hide_password=False))
+    raise ConfigurationError(
+        f"a database is a URL, a path or a SQLAlchemy engine, not {type(database).__name__}"
+    )
+
+
+def _sqlite_path(path: str) -> str:
+    """The file of `sqlite:///relative.db` or `sqlite:////absolute.db`."""
+    path = unquote(path.partition("?")[0])
+    path = path.removeprefix("/")
+    if not path or path.startswith((":memory:", "file:")):
+        raise ConfigurationError(
+            "an in-memory database cannot be shared by writer and readers: give a file, "
+            "such as sqlite:///app.db"
+        )
+    return str(Path(path))

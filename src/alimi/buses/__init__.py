@@ -1,0 +1,1 @@
+"""One bus a module; none imports another."""

@@ -1,0 +1,349 @@
+"""class Alimi: what an application holds.  Ties one store, one bus, a hub and a relay together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from alimi import backends
+from alimi.errors import (
+    InvalidInput,
+    KeyConflict,
+    StoreError,
+    WithinMissing,
+)
+from alimi.hub import Hub
+from alimi.inbox import Inbox
+from alimi.kinds import Kind
+from alimi.metrics import Metrics
+from alimi.model import (
+    MAX_KEY,
+    BusMessage,
+    Entry,
+    Event,
+    HangUp,
+    Identity,
+    Receipt,
+    Retraction,
+    Signal,
+    SignalTo,
+    bounded_text,
+    normalise_recipient,
+    normalise_recipients,
+    now_ms,
+)
+from alimi.runtime import Runtime
+from alimi.settings import Settings
+from alimi.streams import StreamResponse
+
+logger = logging.getLogger("alimi")
+
+Who = Callable[[Any], Any]
+ASGIApp = Callable[..., Awaitable[None]]
+
+#: A signal is a hint to refetch, not a carrier of content.
+MAX_SIGNAL = 1_024
+MAX_NAME = 100
+
+
+class Alimi:
+    """Notifications for the users of one application.
+
+    `database` is the application's SQLAlchemy engine (sync or async), a URL such as
+    `sqlite:///app.db`, or a path.  A SQLite engine is prepared: its transactions begin with
+    BEGIN IMMEDIATE from now on (see `alimi.contrib.sqlalchemy.prepare`).
+
+    Nothing starts here.  The first use on a running event loop does, or `lifespan`, or `start()`.
+    One Alimi may be used on several event loops in turn.
+    """
+
+    def __init__(
+        self, database: Any, *, bus: str | None = None, settings: Settings | None = None
+    ) -> None:
+        self.settings = settings or Settings()
+        self.metrics = Metrics()
+        self.kinds: dict[str, Kind] = {}
+        self._database = database
+        self._engine = backends.engine_adapter(database)
+        self._bus = backends.bus_factory(bus)
+        self.store = backends.open_store(database, self.settings)
+        self._runtimes: dict[asyncio.AbstractEventLoop, asyncio.Future[Runtime]] = {}
+        self._draining = False
+        if self._engine is not None:
+            self._engine.on_commit(database, self._committing)
+
+    # -- kinds and events ---------------------------------------------------------------------
+
+    def kind(
+        self,
+        name: str,
+        *,
+        category: str,
+        text: Mapping[str, str],
+        url: str | None = None,
+        notify_actor: bool = False,
+        expires_in: float | None = None,
+    ) -> BoundKind:
+        """Register a kind of notification.
+
+        `text` maps locales to sentences, the first is the default; `{object.name}`, `{data.count}`
+        and the like are filled when an event is recorded, also in `url`.  `expires_in`: seconds.
+        Raises InvalidKind for a bad name or text, InvalidInput for a name that is taken.
+        """
+        kind = Kind(
+            name, category=category, texts=dict(text), url=url,
+            notify_actor=notify_actor, expires_in=expires_in,
+        )  # fmt: skip
+        known = self.kinds.setdefault(name, kind)
+        if known != kind:
+            raise InvalidInput(f"the kind {name} is already registered with another content")
+        return BoundKind(self, kind)
+
+    async def append(self, events: Sequence[Event]) -> list[Receipt]:
+        """Record finished events; durable when it returns (G1).
+
+        A receipt says `repeated` for a key used before and `conflict` when it was used for another
+        body, of which nothing is recorded.  Raises WithinMissing, StoreFull or StoreBusy.
+        """
+        return await self._write(events, None)
+
+    async def retract(self, about: str, *, to: object = None, within: Any = None) -> None:
+        """Withdraw what is still unread about a matter, from `to` or from everybody."""
+        await self._write([_retraction(about, to)], within)
+
+    def record_retract(self, about: str, *, within: Any, to: object = None) -> None:
+        """`retract` for synchronous code."""
+        self._write_sync([_retraction(about, to)], within)
+
+    async def signal(self, to: object, name: str, data: Any = None, *, within: Any = None) -> None:
+        """Tell open streams of `to` something transient, at most once; never stored.
+
+        With `within`, strictly after that transaction's commit.  `data` is at most 1 KB of JSON.
+        """
+        signal = _signal(to, name, data)
+        if within is not None:
+            await self._write([signal], within)
+            return
+        await self._publish([SignalTo(to, name, data) for to in signal.recipients])
+
+    def record_signal(self, to: object, name: str, data: Any = None, *, within: Any) -> None:
+        """`signal` for synchronous code."""
+        self._write_sync([_signal(to, name, data)], within)
+
+    async def end_streams(self, recipient: object, session: str | None = None) -> None:
+        """Hang up: end the recipient's streams on every node, or only those of one session."""
+        await self._publish([HangUp(normalise_recipient(recipient), session)])
+
+    def inbox(self, recipient: object) -> Inbox:
+        """One recipient's inbox, for reading and marking from Python."""
+        return Inbox(normalise_recipient(recipient), self.store, self._ready, self._publish)
+
+    async def flush(self) -> None:
+        """Wait until everything recorded so far is in the inboxes; for scripts and tests."""
+        await (await self._runtime()).relay.flush()
+
+    # -- over HTTP ----------------------------------------------------------------------------
+
+    def asgi(self, who: Who, **options: Any) -> ASGIApp:
+        """The ASGI application to mount: inbox API, stream, bell.
+
+        `who(request)` answers whose inbox it is: a recipient, an Identity, or None for 401.  See
+        `alimi.web.app.build` for `origins`, `api_keys` and `metrics`.
+        """
+        return backends.web_application()(self, who, **options)
+
+    def stream(self, request: Any, recipient: object) -> Any:
+        """An ASGI response with the recipient's stream, for a route of the application's own.
+
+        The caller has checked that this reader may see this inbox.
+        """
+        identity = Identity.of(recipient)
+        if identity is None:
+            raise InvalidInput("a stream needs a recipient")
+        return backends.response_for(request, StreamResponse(self._hub, identity))
+
+    # -- life ---------------------------------------------------------------------------------
+
+    @property
+    def lifespan(self) -> Callable[[Any], AbstractAsyncContextManager[None]]:
+        """For `FastAPI(lifespan=alimi.lifespan)`: starts with the server and stops with it."""
+        return self._lifespan
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
+        del app
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.close()
+
+    async def start(self) -> None:
+        """Open the database and start the relay on this event loop.
+
+        Raises SchemaMissing, SchemaTooNew or StoreError.
+        """
+        await self._runtime()
+
+    async def drain(self) -> None:
+        """End all streams of this event loop and refuse new ones; call it before a server stops."""
+        self._draining = True
+        runtime = await self._running()
+        if runtime is not None:
+            await runtime.hub.drain(self.settings.drain_seconds)
+
+    async def close(self) -> None:
+        """Stop on this event loop; the last loop closes the database."""
+        runtime = await self._running()
+        if runtime is not None:
+            del self._runtimes[runtime.loop]
+            await runtime.stop()
+        self._forget_dead_loops()
+        if not self._runtimes:
+            await self.store.close()
+
+    def health(self) -> dict[str, str]:
+        """What is wrong, by name; empty when ready."""
+        problems: dict[str, str] = {}
+        if self._draining:
+            problems["draining"] = "this node is stopping"
+        started = [each for each in self._runtimes.values() if each.done()]
+        if not started:
+            problems["starting"] = "not started yet"
+        for runtime in started:
+            if runtime.exception() is not None:
+                problems["start"] = str(runtime.exception())
+            else:
+                problems.update(runtime.result().tasks.failing)
+        return problems
+
+    # -- inside -------------------------------------------------------------------------------
+
+    async def _write(self, entries: Sequence[Entry], within: Any) -> list[Receipt]:
+        if within is not None:
+            joined = backends.transactions_for(within)
+            await joined.run(within, lambda executor: self.store.write(executor, entries))
+            self._look_closely()
+            return [Receipt(getattr(entry, "id", "")) for entry in entries]
+        if self._engine is not None and self._engine.holds_write_transaction(self._database):
+            raise WithinMissing
+        runtime = await self._runtime()
+        receipts = await self.store.append(entries)
+        runtime.relay.wake()
+        return receipts
+
+    def _write_sync(self, entries: Sequence[Entry], within: Any) -> list[Receipt]:
+        joined = backends.transactions_for(within)
+        joined.run_sync(within, lambda executor: self.store.write(executor, entries))
+        self._look_closely()
+        return [Receipt(getattr(entry, "id", "")) for entry in entries]
+
+    async def _publish(self, messages: Sequence[BusMessage]) -> None:
+        if messages:
+            await (await self._runtime()).bus.publish(messages)
+
+    async def _ready(self) -> None:
+        await self._runtime()
+
+    async def _hub(self) -> Hub:
+        return (await self._runtime()).hub
+
+    async def _runtime(self) -> Runtime:
+        """The runtime of this event loop, started once however many ask at the same time."""
+        loop = asyncio.get_running_loop()
+        starting = self._runtimes.get(loop)
+        if starting is None:
+            self._forget_dead_loops()
+            starting = self._runtimes[loop] = asyncio.ensure_future(self._start())
+        try:
+            return await asyncio.shield(starting)
+        except (StoreError, OSError):
+            self._runtimes.pop(loop, None)  # the next use tries again
+            raise
+
+    async def _start(self) -> Runtime:
+        await self.store.open()
+        runtime = Runtime(self.store, self._bus(), self.settings, self.metrics)
+        await runtime.start()
+        runtime.hub.draining = self._draining
+        return runtime
+
+    async def _running(self) -> Runtime | None:
+        starting = self._runtimes.get(asyncio.get_running_loop())
+        if starting is None:
+            return None
+        with contextlib.suppress(StoreError, OSError):
+            return await asyncio.shield(starting)
+        return None
+
+    def _forget_dead_loops(self) -> None:
+        for loop in [each for each in self._runtimes if each.is_closed()]:
+            del self._runtimes[loop]
+
+    def _look_closely(self) -> None:
+        """Something was recorded in a transaction that has not committed yet."""
+        self._each_relay("watch")
+
+    def _committing(self) -> None:
+        """A commit was asked for on the application's engine: early, maybe twice, only a hint."""
+        self._each_relay("watch")
+
+    def _each_relay(self, verb: str) -> None:
+        for loop, starting in list(self._runtimes.items()):
+            if not loop.is_closed() and starting.done() and starting.exception() is None:
+                loop.call_soon_threadsafe(getattr(starting.result().relay, verb))
+
+
+class BoundKind:
+    """A kind that knows its Alimi: `notify` for async code, `record` for sync code."""
+
+    def __init__(self, alimi: Alimi, kind: Kind) -> None:
+        self._alimi = alimi
+        self.kind = kind
+
+    async def notify(self, *, to: object, within: Any = None, **parts: Any) -> Receipt:
+        """Tell `to` (a recipient, several, or None for nobody).
+
+        `parts` are `actor`, `object`, `target`, `data`, `key`, `about` and `expires_at`; see
+        `Kind.event`.  With `within` the event is recorded in that transaction: rolled back it never
+        was, committed it cannot be lost (G2).  Without it, it is durable when this returns (G1).
+
+        Raises InvalidInput (MissingField, UnsafeUrl, …), TransactionError, KeyConflict, StoreError.
+        """
+        event = self.kind.event(to=to, **parts)
+        if not event.recipients:
+            return Receipt(event.id)
+        receipt = (await self._alimi._write([event], within))[0]  # noqa: SLF001 - the same module
+        if receipt.status == "conflict":
+            raise KeyConflict(f"the key {event.key!r} was already used for another event")
+        return receipt
+
+    def record(self, *, to: object, within: Any, **parts: Any) -> Receipt:
+        """`notify` for synchronous code: one INSERT in the transaction, no event loop needed."""
+        event = self.kind.event(to=to, **parts)
+        if not event.recipients:
+            return Receipt(event.id)
+        return self._alimi._write_sync([event], within)[0]  # noqa: SLF001 - the same module
+
+
+def _retraction(about: str, to: object) -> Retraction:
+    bounded_text(about, "about", MAX_KEY)
+    recipients = None if to is None else normalise_recipients(to)
+    return Retraction(about, now_ms(), recipients)
+
+
+def _signal(to: object, name: str, data: Any) -> Signal:
+    bounded_text(name, "a signal's name", MAX_NAME)
+    try:
+        size = len(msgspec.json.encode(data))
+    except (TypeError, ValueError, UnicodeError) as error:
+        raise InvalidInput(f"a signal's data must be plain JSON: {error}") from None
+    if size > MAX_SIGNAL:
+        raise InvalidInput(f"a signal's data is at most {MAX_SIGNAL} bytes of JSON, not {size}")
+    return Signal(name, normalise_recipients(to), data)

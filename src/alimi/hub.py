@@ -1,0 +1,515 @@
+"""The open streams of one node.
+
+One loop serves everything: a stream that has something to read is *due*; the pump reads for all due
+streams in one query and hands each its frames in one write.  Replay and live are the same thing, a
+position that moves to what a read covered, so nothing falls between them and nothing doubles.  News
+that arrives during a replay is not queued, it only keeps the stream due.
+
+A slow reader: past its cap nothing more is queued; it is *behind*, and catches up from the store
+once its sink has drained.  The producer never waits for a reader (the lesson of websockets'
+"broadcast" page).
+
+An idle stream has no task, no timer and no queue: one wheel ticks for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Literal
+
+from alimi import frames
+from alimi.bus import Bus
+from alimi.metrics import Metrics
+from alimi.model import BusMessage, Changes, Cursor, HangUp, Hint, Identity, SignalTo
+from alimi.settings import Settings
+from alimi.sinks import Sink
+from alimi.store import Store
+
+#: Streams served by one query; keeps one turn of the loop short.
+_TURN = 500
+#: Recipients asked for in one position check.
+_CHECK = 5_000
+#: A replay over more versions than this is a `reset`: the page reloads faster than it replays.
+MAX_REPLAY = 100_000
+
+Reason = frames.ByeReason | Literal["gone"]
+
+
+class Stream:
+    """One open SSE connection of one recipient; the hub's view of it."""
+
+    __slots__ = (
+        "_hub", "base", "behind_since", "closed", "cursor", "ends_at", "identity", "locales",
+        "opening", "shown", "sink", "tag", "tick", "wrote_at",
+    )  # fmt: skip
+
+    def __init__(
+        self, hub: Hub, sink: Sink, identity: Identity, asked: str | None, locales: tuple[str, ...]
+    ) -> None:
+        self._hub = hub
+        self.sink = sink
+        self.identity = identity
+        self.locales = locales
+        #: The reader's `Last-Event-ID` until the first read has answered it; then None.
+        self.opening: _Opening | None = _Opening(asked)
+        self.tag = ""
+        #: Everything up to here was written to the sink.
+        self.cursor = 0
+        #: Rows born later than this are new to the reader, but for those in `shown`.
+        self.base = 0
+        #: Born versions already shown during a catch-up of several pages.
+        self.shown: set[int] = set()
+        self.behind_since: float | None = None
+        self.closed = False
+        self.wrote_at = 0.0
+        self.ends_at = 0.0
+        self.tick = 0
+
+    @property
+    def recipient(self) -> str:
+        """Whose stream it is."""
+        return self.identity.recipient
+
+    def sink_drained(self) -> None:
+        """The reader took everything: catch up if it fell behind."""
+        self._hub.reader_drained(self)
+
+    def sink_gone(self) -> None:
+        """The reader has left."""
+        self._hub.reader_gone(self)
+
+
+class _Opening:
+    """The cursor that a reader came with, parsed."""
+
+    __slots__ = ("asked", "malformed")
+
+    def __init__(self, asked: str | None) -> None:
+        self.malformed = False
+        self.asked: Cursor | None = None
+        if asked is not None:
+            try:
+                self.asked = Cursor.parse(asked)
+            except ValueError:
+                self.malformed = True
+
+
+class Hub:
+    """Registry, pump and wheel of this node's streams.
+
+    `store`, `bus` and `clock` (seconds of a steady clock) are the caller's; its tasks keep `run`
+    and `run_wheel` running.  All other methods belong to the same event loop.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        clock: Callable[[], float],
+        wall_ms: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._wall_ms = wall_ms
+        self._streams: dict[str, set[Stream]] = {}
+        self._count = 0
+        self._due: dict[Stream, None] = {}
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._following: dict[str, asyncio.Future[None]] = {}
+        self._wheel: dict[int, set[Stream]] = {}
+        self._tick = 0
+        self._ending: set[Stream] = set()
+        self._all_ended = asyncio.Event()
+        self._all_ended.set()
+        self._epoch: str | None = None
+        self._checked_at = clock()
+        self.draining = False
+
+    # -- opening and ending -------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self._count
+
+    def streams_of(self, recipient: str) -> int:
+        """How many streams of this recipient are open here."""
+        return len(self._streams.get(recipient, ()))
+
+    def refusal(self, recipient: str) -> frames.ByeReason | None:
+        """Why another stream cannot be had now; an older one is never evicted for it."""
+        if self.draining:
+            return "drain"
+        full = self._count >= self._settings.max_streams
+        if full or self.streams_of(recipient) >= self._settings.max_streams_per_recipient:
+            return "capacity"
+        return None
+
+    def count_refusal(self, reason: str) -> None:
+        """A reader was told to come back later."""
+        self._metrics.streams_refused.labels(reason).inc()
+
+    def retry_ms(self) -> int:
+        """This connection's own reconnect delay: equal ones make storms."""
+        return random.randint(*self._settings.retry_ms)
+
+    async def open(
+        self, sink: Sink, identity: Identity, asked: str | None, locales: tuple[str, ...]
+    ) -> Stream:
+        """Register a stream, then let it read: subscribe first, so nothing falls in between.
+
+        `asked` is the reader's cursor as it came, or None to begin at the head.
+        """
+        stream = Stream(self, sink, identity, asked, locales)
+        now = self._clock()
+        stream.wrote_at = now
+        age = self._settings.max_stream_seconds
+        stream.ends_at = now + age * random.uniform(0.8, 1.0)
+        self._streams.setdefault(stream.recipient, set()).add(stream)
+        self._count += 1
+        self._metrics.streams.set(self._count)
+        sink.attach(stream)
+        sink.write(frames.retry(self.retry_ms()))
+        self._schedule(stream)
+        try:
+            await self._follow(stream.recipient)
+        except BaseException:
+            self.end(stream, "gone")
+            raise
+        self._make_due(stream)
+        return stream
+
+    def end(self, stream: Stream, reason: Reason) -> None:
+        """Forget a stream and close its sink; says `bye` when the reader can still hear it."""
+        if stream.closed:
+            return
+        stream.closed = True
+        if reason != "gone" and reason != "stalled":  # noqa: PLR1714 - narrows the type
+            stream.sink.write(frames.bye(reason, self.retry_ms()))
+        self._forget(stream)
+        self._metrics.streams_ended.labels(reason).inc()
+        if reason != "gone":
+            self._ending.add(stream)
+            self._all_ended.clear()
+        stream.sink.close(abort=reason == "stalled")
+
+    def reader_gone(self, stream: Stream) -> None:
+        """A sink has ended, by us or by the reader."""
+        self.end(stream, "gone")
+        self._ending.discard(stream)
+        if not self._ending:
+            self._all_ended.set()
+
+    async def drain(self, seconds: float) -> None:
+        """End all streams, spread over `seconds`; each reader gets its own delay to come back."""
+        self.draining = True
+        streams = [stream for group in self._streams.values() for stream in group]
+        slices = max(1, min(len(streams) // 100, 50))
+        for start in range(slices):
+            for stream in streams[start::slices]:
+                self.end(stream, "drain")
+            if start + 1 < slices:
+                await asyncio.sleep(seconds / slices)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._all_ended.wait()
+        for stream in tuple(self._ending):
+            stream.sink.close(abort=True)
+
+    def _forget(self, stream: Stream) -> None:
+        self._due.pop(stream, None)
+        self._wheel.get(stream.tick, set()).discard(stream)
+        group = self._streams.get(stream.recipient)
+        if group is not None and stream in group:
+            group.discard(stream)
+            self._count -= 1
+            self._metrics.streams.set(self._count)
+            if not group:
+                del self._streams[stream.recipient]
+                self._following.pop(stream.recipient, None)
+                self._bus.unfollow((stream.recipient,))
+
+    async def _follow(self, recipient: str) -> None:
+        """Wait until the bus has confirmed; streams of one recipient share the wait."""
+        waiting = self._following.get(recipient)
+        if waiting is None:
+            waiting = self._following[recipient] = asyncio.ensure_future(
+                self._bus.follow((recipient,))
+            )
+        await asyncio.shield(waiting)
+
+    # -- what arrives -------------------------------------------------------------------------
+
+    def hear(self, message: BusMessage) -> None:
+        """Take a message of the bus."""
+        match message:
+            case Hint(recipient, version):
+                self._hint(recipient, version)
+            case SignalTo(recipient, name, data):
+                self._signal(recipient, frames.signal(name, data))
+            case HangUp(recipient, session):
+                self._hang_up(recipient, session)
+
+    def bus_was_lost(self) -> None:
+        """Read again for everybody: what was said meanwhile is unknown."""
+        for group in self._streams.values():
+            for stream in group:
+                self._make_due(stream)
+
+    def deliver(self, batch: Iterable[Changes]) -> None:
+        """Take rows that this node's relay has just written, so that they need not be read.
+
+        Only a stream that stands exactly where a batch begins takes it; others read.
+        """
+        written = _Frames()
+        for changes in batch:
+            for stream in tuple(self._streams.get(changes.recipient, ())):
+                ready = stream.opening is None and stream not in self._due
+                if stream.behind_since is not None:
+                    continue
+                if ready and stream.cursor == changes.after and stream.tag == changes.tag:
+                    self._feed(stream, changes, written)
+                elif stream.opening is not None or stream.cursor < changes.upto:
+                    self._make_due(stream)
+
+    def _hint(self, recipient: str, version: int) -> None:
+        for stream in self._streams.get(recipient, ()):
+            if stream.opening is None and stream.cursor < version and stream.behind_since is None:
+                self._make_due(stream)
+
+    def _signal(self, recipient: str, frame: bytes) -> None:
+        now = self._clock()
+        for stream in self._streams.get(recipient, ()):
+            if stream.opening is not None:
+                continue  # its `hello` comes later and tells the page to look
+            if stream.sink.backlog > self._settings.backlog_bytes:
+                self._metrics.signals_dropped.labels("behind").inc()
+                continue
+            stream.sink.write(frame)
+            stream.wrote_at = now
+
+    def _hang_up(self, recipient: str, session: str | None) -> None:
+        for stream in tuple(self._streams.get(recipient, ())):
+            if session is None or stream.identity.session == session:
+                self.end(stream, "hangup")
+
+    # -- the pump -----------------------------------------------------------------------------
+
+    async def settled(self) -> None:
+        """Wait until nothing is due; for tests and shutdown."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Serve due streams for ever; a failed read leaves them due and raises."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._due:
+                turn = tuple(stream for stream, _ in zip(self._due, range(_TURN), strict=False))
+                try:
+                    await self._serve(turn)
+                except BaseException:
+                    self._wake.set()
+                    raise
+                await asyncio.sleep(0)
+            self._idle.set()
+
+    async def _serve(self, turn: Sequence[Stream]) -> None:
+        wanted: dict[tuple[str, int | None], list[Stream]] = {}
+        for stream in turn:
+            wanted.setdefault((stream.recipient, _position(stream)), []).append(stream)
+        answers = await self._store.changes_after(list(wanted), self._settings.page)
+        self._metrics.reads.inc()
+        written = _Frames()
+        for (key, group), changes in zip(wanted.items(), answers, strict=True):
+            for stream in group:
+                if stream.closed or _position(stream) != key[1]:
+                    continue  # ended, or moved by `deliver` while we read
+                self._due.pop(stream, None)
+                self._feed(stream, changes, written)
+
+    def _feed(self, stream: Stream, changes: Changes, written: _Frames) -> None:
+        """Write what one read found; the cursor moves to what the read covered, never further."""
+        preface = b""
+        reason: frames.ResetReason | None = None
+        if stream.opening is not None:
+            preface, reason = self._begin(stream, changes)
+        elif changes.tag != stream.tag:
+            reason = "epoch"
+        elif (stream.cursor < changes.floor) or (stream.cursor > changes.head):
+            reason = "floor" if stream.cursor < changes.floor else "ahead"
+        if reason is not None:
+            self._reset(stream, changes, reason)
+            return
+        body = preface
+        if stream.cursor < changes.upto:
+            body += written.render(stream, changes)
+            self._move(stream, changes)
+        if body:
+            self._write(stream, body)
+        if changes.more:
+            self._make_due(stream)
+
+    def _begin(self, stream: Stream, changes: Changes) -> tuple[bytes, frames.ResetReason | None]:
+        """Answer the reader's cursor: where this stream starts, or why it cannot start there."""
+        opening, stream.opening = stream.opening, None
+        asked = opening.asked if opening else None
+        stream.tag = changes.tag
+        if opening is not None and opening.malformed:
+            return b"", "malformed"
+        if asked is not None and asked.tag != changes.tag:
+            return b"", "foreign"
+        start = changes.head if asked is None else asked.version
+        if start > changes.head:
+            return b"", "ahead"
+        if start < changes.floor:
+            return b"", "floor"
+        if changes.head - start > MAX_REPLAY:
+            return b"", "far"
+        stream.cursor = stream.base = start
+        return frames.hello(Cursor(changes.tag, start), changes), None
+
+    def _reset(self, stream: Stream, changes: Changes, reason: frames.ResetReason) -> None:
+        """Say that the position is lost (G5).
+
+        `reset` goes first: after a cut behind `hello` the reader would hold the head as its cursor
+        and never learn of the hole.
+        """
+        self._metrics.resets.labels(reason).inc()
+        stream.tag = changes.tag
+        stream.cursor = stream.base = changes.head
+        stream.shown.clear()
+        head = Cursor(changes.tag, changes.head)
+        self._write(stream, frames.reset(changes, reason) + frames.hello(head, changes))
+
+    def _move(self, stream: Stream, changes: Changes) -> None:
+        if changes.more:
+            for item in changes.items:
+                born = getattr(item, "born", 0)
+                if born > stream.base:
+                    stream.shown.add(born)
+        else:
+            stream.base = changes.upto
+            stream.shown.clear()
+        stream.cursor = changes.upto
+
+    def _write(self, stream: Stream, data: bytes) -> None:
+        stream.sink.write(data)
+        stream.wrote_at = self._clock()
+        if stream.sink.backlog > self._settings.backlog_bytes:
+            stream.behind_since = stream.wrote_at
+            self._metrics.streams_behind.inc()
+            self._due.pop(stream, None)
+
+    def reader_drained(self, stream: Stream) -> None:
+        """A sink is empty again: a stream that was behind reads what it missed."""
+        if stream.behind_since is not None and not stream.closed:
+            stream.behind_since = None
+            self._make_due(stream)
+
+    def _make_due(self, stream: Stream) -> None:
+        if stream.closed or stream.behind_since is not None:
+            return
+        self._due[stream] = None
+        self._idle.clear()
+        self._wake.set()
+
+    # -- the wheel ----------------------------------------------------------------------------
+
+    async def run_wheel(self) -> None:
+        """Tick once a second: pings, ages, expiries, stalled readers, the position check."""
+        while True:
+            await asyncio.sleep(1)
+            await self.turn_wheel()
+
+    async def turn_wheel(self) -> None:
+        """Everything that has become due by the clock."""
+        now = self._clock()
+        while self._tick < int(now):
+            self._tick = self._tick + 1 if self._wheel else int(now)
+            for stream in tuple(self._wheel.pop(self._tick, ())):
+                self._look_after(stream, now)
+        if now - self._checked_at >= self._settings.position_check_seconds:
+            self._checked_at = now
+            await self.check_positions()
+
+    def _look_after(self, stream: Stream, now: float) -> None:
+        expires_at = stream.identity.expires_at
+        if expires_at is not None and expires_at <= self._wall_ms():
+            self.end(stream, "expired")
+        elif stream.ends_at <= now:
+            self.end(stream, "age")
+        elif self._stalled(stream, now):
+            self.end(stream, "stalled")
+        else:
+            if now - stream.wrote_at >= self._settings.ping_seconds and not stream.sink.backlog:
+                stream.sink.write(frames.PING)
+                stream.wrote_at = now
+            self._schedule(stream)
+
+    def _stalled(self, stream: Stream, now: float) -> bool:
+        """Nothing taken for too long: `wrote_at` stands still while something is unsent."""
+        waiting = stream.behind_since if stream.behind_since is not None else stream.wrote_at
+        return stream.sink.backlog > 0 and now - waiting >= self._settings.stall_seconds
+
+    def _schedule(self, stream: Stream) -> None:
+        now = self._clock()
+        next_look = min(stream.wrote_at + self._settings.ping_seconds, stream.ends_at)
+        if stream.identity.expires_at is not None:
+            left = (stream.identity.expires_at - self._wall_ms()) / 1_000
+            next_look = min(next_look, now + left)
+        stream.tick = max(int(next_look), max(int(now), self._tick) + 1)
+        self._wheel.setdefault(stream.tick, set()).add(stream)
+
+    async def check_positions(self) -> None:
+        """Compare every stream with its inbox: heals lost hints, notices a restored database."""
+        recipients = list(self._streams)
+        for start in range(0, len(recipients), _CHECK):
+            found = await self._store.positions(recipients[start : start + _CHECK])
+            if self._epoch is not None and found.epoch != self._epoch:
+                self.bus_was_lost()
+            self._epoch = found.epoch
+            self._heal(found.heads)
+
+    def _heal(self, heads: dict[str, int]) -> None:
+        for recipient, head in heads.items():
+            for stream in self._streams.get(recipient, ()):
+                known = stream.opening is not None or stream in self._due
+                if not known and stream.behind_since is None and stream.cursor != head:
+                    self._metrics.healed.inc()
+                    self._make_due(stream)
+
+
+def _position(stream: Stream) -> int | None:
+    """Where the next read for this stream begins; None asks for the head only."""
+    if stream.opening is None:
+        return stream.cursor
+    return stream.opening.asked.version if stream.opening.asked is not None else None
+
+
+class _Frames:
+    """What was rendered in this turn: streams at the same place share the same bytes."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, int, tuple[str, ...]], bytes] = {}
+
+    def render(self, stream: Stream, changes: Changes) -> bytes:
+        shown: Collection[int] = stream.shown
+        if shown:
+            return frames.render(changes, base=stream.base, shown=shown, locales=stream.locales)
+        key = (id(changes), stream.base, stream.locales)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = frames.render(
+                changes, base=stream.base, shown=(), locales=stream.locales
+            )
+        return made

@@ -1,0 +1,129 @@
+"""One recipient's inbox, from Python: read pages, mark rows; other tabs hear of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from alimi.errors import InvalidCursor, InvalidInput, NotFound
+from alimi.model import (
+    Action,
+    BusMessage,
+    Cursor,
+    Hint,
+    Mark,
+    Marked,
+    Notification,
+    Page,
+    PageQuery,
+)
+from alimi.store import Store
+
+#: The largest page: what a browser can show without noticing.
+MAX_PAGE = 200
+#: Ids in one mark; more is what `upto` is for.
+MAX_IDS = 100
+_MAX_ID = 64
+_MAX_VERSION = 2**62
+
+
+class Inbox:
+    """Made by `Alimi.inbox(recipient)`; holds nothing and may be kept or thrown away."""
+
+    def __init__(
+        self,
+        recipient: str,
+        store: Store,
+        ready: Callable[[], Awaitable[None]],
+        publish: Callable[[Sequence[BusMessage]], Awaitable[None]],
+    ) -> None:
+        self.recipient = recipient
+        self._store = store
+        self._ready = ready
+        self._publish = publish
+
+    async def page(
+        self,
+        *,
+        limit: int = 50,
+        after: str | None = None,
+        unread: bool = False,
+        archived: bool = False,
+        category: str | None = None,
+    ) -> Page:
+        """Newest first.  `after` is `cursor_text` of the page before, as `Page.next` in its text.
+
+        Raises InvalidInput for a limit outside 1 to 200, InvalidCursor for another inbox's cursor.
+        """
+        if not 1 <= limit <= MAX_PAGE:
+            raise InvalidInput(f"limit is a number from 1 to {MAX_PAGE}")
+        asked = Cursor.parse(after) if after is not None else None
+        query = PageQuery(
+            limit=limit,
+            before=asked.version if asked else None,
+            unread=unread,
+            archived=archived,
+            category=category,
+        )
+        page = await self._read(query)
+        if asked is not None and asked.tag != page.tag:
+            raise InvalidCursor
+        return page
+
+    async def get(self, notification_id: str) -> Notification:
+        """Raises NotFound for an unknown or deleted notification, or another recipient's."""
+        page = await self._read(PageQuery(limit=1, ids=(_checked_id(notification_id),)))
+        if not page.items:
+            raise NotFound
+        return page.items[0]
+
+    async def counts(self) -> Page:
+        """Counts and cursor; `items` is empty."""
+        return await self._read(PageQuery(limit=0))
+
+    async def mark(
+        self,
+        action: Action,
+        *,
+        ids: Sequence[str] | None = None,
+        upto: int | str | None = None,
+        at: int | None = None,
+    ) -> Marked:
+        """Mark rows under one new version: some `ids`, everything `upto` a version, or `at` one.
+
+        `upto` is a version or a cursor of this inbox.  `at` undoes: it takes the rows whose last
+        change is exactly that version.  `seen` takes only `upto`.
+        Raises InvalidInput for more than 100 ids or another number of targets than one.
+        """
+        if isinstance(ids, str) or (ids is not None and len(ids) > MAX_IDS):
+            raise InvalidInput(f"ids is a list of at most {MAX_IDS}")
+        checked = None if ids is None else tuple(dict.fromkeys(map(_checked_id, ids)))
+        mark = Mark(action, checked, await self._version(upto), _in_range(at))
+        await self._ready()
+        marked = await self._store.mark(self.recipient, mark)
+        if marked.count:
+            await self._publish([Hint(self.recipient, marked.version)])
+        return marked
+
+    async def _version(self, upto: int | str | None) -> int | None:
+        if not isinstance(upto, str):
+            return _in_range(upto)
+        cursor = Cursor.parse(upto)
+        if (await self.counts()).tag != cursor.tag:
+            raise InvalidCursor
+        return _in_range(cursor.version)
+
+    async def _read(self, query: PageQuery) -> Page:
+        await self._ready()
+        return await self._store.page(self.recipient, query)
+
+
+def _checked_id(value: str) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_ID or not value.isascii():
+        raise InvalidInput("a notification's id is a short string")
+    return value
+
+
+def _in_range(version: int | None) -> int | None:
+    if version is not None and (isinstance(version, bool) or not 0 <= version < _MAX_VERSION):
+        raise InvalidInput("a version is a number from 0 upwards")
+    return version

@@ -1,0 +1,67 @@
+"""What an operator can see: one registry for each Alimi, in Prometheus' terms."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """All series; a name ends in its unit, a label `reason` says why."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+        self.streams = Gauge("alimi_streams", "Open streams.", registry=registry)
+        self.streams_ended = Counter(
+            "alimi_streams_ended", "Streams that ended.", ["reason"], registry=registry
+        )
+        self.streams_refused = Counter(
+            "alimi_streams_refused",
+            "Streams told to come back later.",
+            ["reason"],
+            registry=registry,
+        )
+        self.streams_behind = Counter(
+            "alimi_streams_behind", "Times a reader fell behind.", registry=registry
+        )
+        self.resets = Counter(
+            "alimi_resets", "Cursors that could not be resumed.", ["reason"], registry=registry
+        )
+        self.healed = Counter(
+            "alimi_positions_healed",
+            "Streams whose lost hint the position check repaired.",
+            registry=registry,
+        )
+        self.signals_dropped = Counter(
+            "alimi_signals_dropped", "Signals not sent.", ["reason"], registry=registry
+        )
+        self.reads = Counter(
+            "alimi_store_reads", "Reads of changes for streams.", registry=registry
+        )
+        self.entries = Counter("alimi_relay_entries", "Outbox entries applied.", registry=registry)
+        self.notifications = Counter(
+            "alimi_relay_notifications", "Notifications put into inboxes.", registry=registry
+        )
+        self.repeated = Counter(
+            "alimi_relay_repeated",
+            "Entries dropped for a known key.",
+            ["reason"],
+            registry=registry,
+        )
+        self.dead_letters = Counter(
+            "alimi_dead_letters", "Entries that could not be applied.", registry=registry
+        )
+        self.batch_seconds = Histogram(
+            "alimi_relay_batch_seconds",
+            "Time of one relay transaction.",
+            buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
+            registry=registry,
+        )
+        self.swept = Counter(
+            "alimi_swept", "Rows the sweeper changed.", ["reason"], registry=registry
+        )
+        self.task_failures = Counter(
+            "alimi_task_failures",
+            "Background tasks that failed and were restarted.",
+            ["task"],
+            registry=registry,
+        )

@@ -1,0 +1,405 @@
+"""The values that travel through Alimi: frozen, no I/O.
+
+Times are integers, milliseconds since 1970 UTC; they become RFC 3339 only at the edge (`alimi.sse`,
+`alimi.web`).  Versions are one inbox's change numbers and start at 1; 0 is "before everything".
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from alimi.errors import InvalidCursor, InvalidIdentity, InvalidInput, InvalidRecipient
+
+#: Long enough for a UUID, an e-mail address or a URN; short enough for an index key.
+MAX_RECIPIENT = 128
+#: A key is stored for days and indexed.
+MAX_KEY = 256
+MAX_CURSOR = 64
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CURSOR = re.compile(r"([A-Za-z0-9_-]{1,32})\.([0-9]{1,18})")
+
+Action = Literal["read", "unread", "archive", "unarchive", "delete", "seen"]
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def event_id(key: str | None = None, now: int | None = None) -> str:
+    """A UUID: version 7 (rising with time), or version 8 that follows from `key` alone."""
+    if key is None:
+        stamp = (now_ms() if now is None else now).to_bytes(6, "big")
+        raw, version = bytearray(stamp + os.urandom(10)), 0x70
+    else:
+        raw, version = bytearray(hashlib.sha256(b"alimi.key\0" + key.encode()).digest()[:16]), 0x80
+    raw[6] = (raw[6] & 0x0F) | version
+    raw[8] = (raw[8] & 0x3F) | 0x80
+    digits = raw.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def normalise_recipient(value: object) -> str:
+    """The one door for recipient ids.
+
+    Raises InvalidRecipient for a bool (a bug in the caller, never a user), anything but int or str,
+    an empty or over-long string, control characters and lone surrogates.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise InvalidRecipient(f"a recipient is an int or a str, not {type(value).__name__}")
+    recipient = str(value)
+    if not recipient or len(recipient) > MAX_RECIPIENT or not is_clean(recipient):
+        raise InvalidRecipient
+    return recipient
+
+
+def normalise_recipients(to: object) -> tuple[str, ...]:
+    """One recipient, several, or None (nobody); duplicates count once, order is kept."""
+    if to is None:
+        return ()
+    if isinstance(to, (str, int)):
+        return (normalise_recipient(to),)
+    if isinstance(to, (bytes, Mapping)) or not isinstance(to, Iterable):
+        raise InvalidRecipient(f"to= takes a recipient or several, not {type(to).__name__}")
+    return tuple(dict.fromkeys(normalise_recipient(each) for each in to))
+
+
+def bounded_text(value: object, what: str, limit: int) -> str:
+    """A short string without control characters; raises InvalidInput naming `what`."""
+    if not isinstance(value, str) or not 0 < len(value) <= limit or not is_clean(value):
+        raise InvalidInput(f"{what} is a string of 1 to {limit} characters, without line breaks")
+    return value
+
+
+def is_clean(text: str) -> bool:
+    """No control characters, and encodable as UTF-8."""
+    if _CONTROL.search(text):
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """An actor, object or target as it was when the event happened."""
+
+    id: str
+    name: str | None = None
+    image: str | None = None
+    url: str | None = None
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What `who(request)` answers: whose inbox, in which language, under which session.
+
+    `session` names the login, so that `end_streams(recipient, session=…)` ends only its streams.
+    `expires_at` (ms) ends streams when the login does.
+    """
+
+    recipient: str
+    locale: str | None = None
+    session: str | None = None
+    expires_at: int | None = None
+
+    @classmethod
+    def of(cls, answer: object) -> Identity | None:
+        """Normalise an answer of `who`; raises InvalidIdentity for what cannot be one."""
+        if answer is None:
+            return None
+        if isinstance(answer, Identity):
+            return msgspec.structs.replace(answer, recipient=normalise_recipient(answer.recipient))
+        if isinstance(answer, bool) or not isinstance(answer, (str, int)):
+            raise InvalidIdentity(
+                f"who() must answer a str, an int, an Identity or None, not {type(answer).__name__}"
+            )
+        return cls(normalise_recipient(answer))
+
+
+class Content(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a notification says; shared by all recipients of one event."""
+
+    texts: dict[str, str]
+    url: str | None = None
+    actor: Snapshot | None = None
+    object: Snapshot | None = None
+    target: Snapshot | None = None
+    data: dict[str, Any] = {}
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="event"):
+    """A fact in the application and whom it concerns; texts are already rendered."""
+
+    id: str
+    kind: str
+    category: str
+    content: Content
+    created_at: int
+    recipients: tuple[str, ...] = ()
+    key: str | None = None
+    about: str | None = None
+    expires_at: int | None = None
+
+    def fingerprint(self) -> str:
+        """What "the same body" means for a repeated key: everything but id and time."""
+        same = msgspec.structs.replace(self, id="", created_at=0)
+        return hashlib.sha256(msgspec.json.encode(same, order="deterministic")).hexdigest()[:32]
+
+
+class Retraction(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="retract"):
+    """Withdraw what is still unread about a matter; `recipients` None means everybody's."""
+
+    about: str
+    created_at: int
+    recipients: tuple[str, ...] | None = None
+
+
+class Signal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="signal"):
+    """A transient hint to open streams of the named recipients; stored only on its way."""
+
+    name: str
+    recipients: tuple[str, ...] = ()
+    data: Any = None
+
+
+#: What an outbox row holds.
+Entry = Event | Retraction | Signal
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of one entry: `conflict` = the key was used for another body, nothing recorded."""
+
+    id: str
+    status: Literal["recorded", "repeated", "conflict"] = "recorded"
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Live rows only: not archived, not deleted, not expired."""
+
+    unread: int = 0
+    unseen: int = 0
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """A position in one inbox of one store: `<tag>.<version>`, the `id:` of the stream."""
+
+    tag: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.tag}.{self.version}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Raises InvalidCursor when `text` is not shaped like a cursor."""
+        match = _CURSOR.fullmatch(text) if len(text) <= MAX_CURSOR else None
+        if match is None:
+            raise InvalidCursor
+        return cls(match[1], int(match[2]))
+
+
+def cursor_tag(epoch: str, recipient: str) -> str:
+    """Eight characters that make a cursor worthless in another store or another inbox (G7)."""
+    digest = hashlib.blake2b(f"{epoch}\0{recipient}".encode(), digest_size=6).digest()
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+class Notification(msgspec.Struct, frozen=True):
+    """One row in one recipient's inbox, as one snapshot of the store saw it.
+
+    `version` is the row's last change, `born` its creation, `content_version` its last new content.
+    A tombstone has `deleted` set and empty content.
+    """
+
+    id: str
+    version: int
+    born: int
+    content_version: int
+    kind: str
+    category: str
+    content: Content
+    created_at: int
+    seen_at: int | None = None
+    read_at: int | None = None
+    archived_at: int | None = None
+    expires_at: int | None = None
+    deleted: bool = False
+
+
+class BulkChange(msgspec.Struct, frozen=True):
+    """More rows than a page holds that changed in one version: told as a whole.
+
+    `upto` is their highest content version; a flag is set when it is the same for all of them.
+    """
+
+    version: int
+    upto: int
+    count: int
+    read_at: int | None = None
+    archived_at: int | None = None
+    deleted: bool = False
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """What changed in one inbox after a position, from one snapshot.
+
+    `items` rise by version and never cut a version in two.  `upto` is the position they lead to
+    (the head, unless `more`).  `after` None asked only for the head.  When `after` lies below
+    `floor` or above `head` there are no items and the reader has to start anew.
+    `seen_version` is the version at which the seen watermark last moved.
+    """
+
+    recipient: str
+    tag: str
+    after: int | None
+    upto: int
+    head: int
+    floor: int
+    seen_upto: int
+    seen_version: int
+    counts: Counts
+    items: tuple[Notification | BulkChange, ...] = ()
+    more: bool = False
+
+
+class PageQuery(msgspec.Struct, frozen=True):
+    """Which rows of an inbox; newest content first.  `before` is exclusive (a content version)."""
+
+    limit: int = 50
+    before: int | None = None
+    unread: bool = False
+    archived: bool = False
+    category: str | None = None
+    ids: tuple[str, ...] | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page and, from the same snapshot, the counts and the head a stream may begin at."""
+
+    items: tuple[Notification, ...]
+    next: int | None
+    counts: Counts
+    head: int
+    tag: str
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where a stream may begin."""
+        return Cursor(self.tag, self.head)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """One change to many rows: by `ids`, by everything `upto` a content version, or `at` a version.
+
+    `at` means the rows whose last change is exactly that version, and so it is undo: it touches
+    what that mark changed and nobody changed since.
+    """
+
+    action: Action
+    ids: tuple[str, ...] | None = None
+    upto: int | None = None
+    at: int | None = None
+
+    def __post_init__(self) -> None:
+        targets = [t for t in (self.ids, self.upto, self.at) if t is not None]
+        if len(targets) != 1:
+            raise InvalidInput("a mark takes exactly one of ids, upto and at")
+        if self.action == "seen" and self.upto is None:
+            raise InvalidInput("seen is a watermark: it takes upto")
+
+
+class Marked(msgspec.Struct, frozen=True):
+    """What a mark changed: `count` rows under `version`; `ids` names up to 100 of them."""
+
+    version: int
+    count: int
+    ids: tuple[str, ...]
+    counts: Counts
+    tag: str
+
+    @property
+    def cursor(self) -> Cursor:
+        """The inbox's position after the mark."""
+        return Cursor(self.tag, self.version)
+
+
+class Hint(msgspec.Struct, frozen=True, tag="hint"):
+    """This inbox has reached this version; carries no content (G9)."""
+
+    recipient: str
+    version: int
+
+
+class HangUp(msgspec.Struct, frozen=True, tag="hangup"):
+    """End the recipient's streams; with `session`, only those of that login."""
+
+    recipient: str
+    session: str | None = None
+
+
+class SignalTo(msgspec.Struct, frozen=True, tag="signal"):
+    """A signal for one recipient, on the bus."""
+
+    recipient: str
+    name: str
+    data: Any = None
+
+
+#: What a bus carries, each addressed to one recipient.
+BusMessage = Hint | SignalTo | HangUp
+
+
+class Applied(msgspec.Struct):
+    """What one batch of the relay did.
+
+    `changes` are complete (their items are all there is between `after` and `upto`), ready for the
+    node's own hub; `hints` name every inbox that moved.
+    """
+
+    entries: int = 0
+    notifications: int = 0
+    repeated: int = 0
+    conflicts: int = 0
+    dead: int = 0
+    changes: list[Changes] = []
+    hints: list[Hint] = []
+    signals: list[Signal] = []
+    more: bool = False
+
+
+class Positions(msgspec.Struct, frozen=True):
+    """Heads of inboxes from one snapshot; an inbox without rows has head 0."""
+
+    epoch: str
+    heads: dict[str, int]
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How long things are kept; days, and rows per inbox.  None keeps for ever.
+
+    A tombstone must outlive the longest absence that should end without a `reset`.
+    """
+
+    days: int | None = 365
+    rows: int | None = 10_000
+    tombstone_days: int = 30
+    key_days: int = 30
+
+
+class Swept(msgspec.Struct):
+    """What one step of the sweeper did; `more` asks for another step soon."""
+
+    expired: int = 0
+    retired: int = 0
+    pruned: int = 0
+    hints: list[Hint] = []
+    more: bool = False

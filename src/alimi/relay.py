@@ -1,0 +1,124 @@
+"""From the outbox to the inboxes: applies batches, then tells the streams.
+
+Waking is only a hint.  After a commit of our own the relay is woken.  After a record inside
+somebody else's transaction nobody can say when it commits: SQLAlchemy's engine event fires before
+COMMIT, the session's at a savepoint's release, sqlite3 has none.  So it looks closely for a moment; a slow poll
+is the net under both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from alimi.bus import Bus
+from alimi.errors import StoreError
+from alimi.metrics import Metrics
+from alimi.model import Applied, BusMessage, Changes, SignalTo
+from alimi.settings import Settings
+from alimi.store import Store
+
+logger = logging.getLogger("alimi")
+
+#: After a record: (for how long, how often) to look, in seconds.
+_CLOSELY = ((0.1, 0.001), (2.0, 0.01))
+#: First and longest pause after a failed batch.
+_PAUSES = (0.05, 2.0)
+
+
+class Relay:
+    """Runs `Store.apply` whenever there may be work.  One a node; several nodes are safe."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        settings: Settings,
+        metrics: Metrics,
+        deliver: Callable[[Sequence[Changes]], None],
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._settings = settings
+        self._metrics = metrics
+        self._deliver = deliver
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._recorded_at = float("-inf")
+        self._pause = _PAUSES[0]
+
+    def wake(self) -> None:
+        """Something was committed to the outbox."""
+        self._wake.set()
+
+    def watch(self) -> None:
+        """Something was recorded in a transaction that will commit, or not, at its own time."""
+        self._recorded_at = asyncio.get_running_loop().time()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Apply for ever; a failed batch stays in the outbox and is tried again."""
+        while True:
+            try:
+                await self.flush()
+                self._pause = _PAUSES[0]
+            except StoreError as error:
+                logger.warning("alimi: a batch could not be applied, it is tried again: %s", error)
+                self._metrics.task_failures.labels("batch").inc()
+                await asyncio.sleep(self._pause)
+                self._pause = min(self._pause * 2, _PAUSES[1])
+                continue
+            await self._wait()
+
+    async def flush(self) -> None:
+        """Apply until the outbox is empty."""
+        self._wake.clear()
+        while (await self.step()).more:
+            pass
+
+    async def step(self) -> Applied:
+        """Apply one batch, hand its rows to the own hub, and tell the other nodes."""
+        with self._metrics.batch_seconds.time():
+            applied = await self._store.apply(self._settings.batch)
+        self._count(applied)
+        self._deliver(applied.changes)
+        messages: list[BusMessage] = [*applied.hints]
+        messages.extend(
+            SignalTo(recipient, signal.name, signal.data)
+            for signal in applied.signals
+            for recipient in signal.recipients
+        )
+        if messages:
+            await self._bus.publish(messages)
+        return applied
+
+    async def _wait(self) -> None:
+        while not self._wake.is_set():
+            try:
+                async with asyncio.timeout(self._interval()):
+                    await self._wake.wait()
+            except TimeoutError:
+                if await self._store.pending():
+                    return
+
+    def _interval(self) -> float:
+        since = asyncio.get_running_loop().time() - self._recorded_at
+        for lasting, interval in _CLOSELY:
+            if since < lasting:
+                return min(interval, self._settings.poll_seconds)
+        return self._settings.poll_seconds
+
+    def _count(self, applied: Applied) -> None:
+        metrics = self._metrics
+        metrics.entries.inc(applied.entries)
+        metrics.notifications.inc(applied.notifications)
+        metrics.repeated.labels("same").inc(applied.repeated)
+        metrics.repeated.labels("conflict").inc(applied.conflicts)
+        if applied.dead:
+            metrics.dead_letters.inc(applied.dead)
+            logger.error(
+                "alimi: %d entries could not be applied and went to the dead letters; "
+                "see `alimi doctor`",
+                applied.dead,
+            )

@@ -1,0 +1,63 @@
+"""Every number an application or an operator may change, with its reason.
+
+Seconds unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from alimi.errors import ConfigurationError
+from alimi.model import Retention
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How one Alimi behaves; the defaults suit one machine and a site of ordinary size."""
+
+    #: Proxies and load balancers usually cut silent connections after 60 s.
+    ping_seconds: float = 15
+    #: Bounds how long a lost hang-up or a changed permission can last; jittered for each stream.
+    max_stream_seconds: float = 300
+    #: How long a lost hint can go unnoticed.
+    position_check_seconds: float = 10
+    #: A reader that takes nothing for so long is gone or stuck.
+    stall_seconds: float = 60
+    #: A process may usually hold 20,000 descriptors or so.
+    max_streams: int = 18_000
+    #: Tabs, phones and laptops of one person; shared accounts need more.
+    max_streams_per_recipient: int = 50
+    #: Unsent bytes of one stream, after which nothing more is queued and it catches up later.
+    backlog_bytes: int = 65_536
+    #: Bounds of the reconnect delay that each connection is told, in milliseconds.
+    retry_ms: tuple[int, int] = (1_000, 4_000)
+    #: Notifications in one transaction of the relay: large enough for speed, below 10 ms of lock.
+    batch: int = 500
+    #: Rows in one read of a stream's catch-up.
+    page: int = 256
+    #: The net under the hints: how often the outbox is looked at when nothing was heard.
+    poll_seconds: float = 0.1
+    sweep_seconds: float = 30
+    #: How long `drain` waits for streams to end before it cuts them.
+    drain_seconds: float = 5
+    #: SQLite's `synchronous`: FULL survives a power cut, NORMAL may lose the last commits in one.
+    synchronous: str = "FULL"
+    #: Make or update the tables at the first start (SQLite only).
+    auto_migrate: bool = True
+    retention: Retention = Retention()
+
+    def __post_init__(self) -> None:
+        low, high = self.retry_ms
+        if not 0 < low <= high:
+            raise ConfigurationError("retry_ms takes two rising positive numbers of milliseconds")
+        if self.synchronous not in {"NORMAL", "FULL", "EXTRA"}:
+            raise ConfigurationError("synchronous is NORMAL, FULL or EXTRA")
+        for name in _POSITIVE:
+            if getattr(self, name) <= 0:
+                raise ConfigurationError(f"{name} must be above 0")
+
+
+_POSITIVE = tuple(
+    field
+    for field in Settings.__struct_fields__
+    if field not in {"retry_ms", "synchronous", "auto_migrate", "retention"}
+)

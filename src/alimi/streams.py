@@ -1,0 +1,89 @@
+"""One SSE response: from an ASGI request to an open stream of the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.parse
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from alimi import frames
+from alimi.hub import Hub
+from alimi.model import Identity
+from alimi.sinks import AsgiSink, Receive, Send
+from alimi.views import parse_accept_language
+
+Scope = MutableMapping[str, Any]
+
+#: Never compressed by us; `no-transform` asks the same of proxies, X-Accel-Buffering is nginx's.
+HEADERS = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+def asked_cursor(scope: Scope) -> str | None:
+    """Where the reader wants to begin: the header wins whenever it is there.
+
+    The query parameter is for a first connection only: an EventSource keeps its URL for ever, so a
+    stale query could win over the position it has reached and repeat or skip.
+    """
+    header = _header(scope, b"last-event-id")
+    if header is not None:
+        return header or None
+    query = urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1"))
+    return query.get("cursor", [None])[0]
+
+
+def locales_of(scope: Scope, identity: Identity) -> tuple[str, ...]:
+    """The reader's languages, best first: the identity's, then the browser's."""
+    accepted = parse_accept_language(_header(scope, b"accept-language") or "")
+    return (identity.locale, *accepted) if identity.locale else accepted
+
+
+def _header(scope: Scope, name: bytes) -> str | None:
+    for key, value in scope.get("headers", ()):
+        if key == name:
+            return str(value.decode("latin-1"))
+    return None
+
+
+class StreamResponse:
+    """An ASGI application that answers one request with the stream of one identity."""
+
+    def __init__(self, hub: Callable[[], Awaitable[Hub]], identity: Identity) -> None:
+        self._hub = hub
+        self._identity = identity
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer GET with a stream, HEAD with its headers."""
+        hub = None if scope["method"] == "HEAD" else await self._hub()
+        await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+        if hub is None:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        refused = hub.refusal(self._identity.recipient)
+        if refused is not None:
+            await self._refuse(hub, refused, send)
+            return
+        sink = AsgiSink(receive, send)
+        running = asyncio.ensure_future(sink.run())
+        try:
+            await hub.open(
+                sink, self._identity, asked_cursor(scope), locales_of(scope, self._identity)
+            )
+            await running
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def _refuse(self, hub: Hub, reason: frames.ByeReason, send: Send) -> None:
+        """200, a long delay and `bye`.
+
+        A native EventSource gives up for good on any other status (measured in Chromium), and
+        evicting an older stream would make the two fight.
+        """
+        hub.count_refusal(reason)
+        body = frames.bye(reason, hub.retry_ms() * 5)
+        await send({"type": "http.response.body", "body": body, "more_body": False})
