@@ -1,0 +1,47 @@
+"""Users of a board of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from board.board import Board
+from board.models import Login, User
+from board.passwords import hash_password
+from board.settings import Settings
+
+MAX_NAME = 60
+
+
+async def add_user(settings: Settings, name: str, password: str, locale: str) -> str:
+    """Add somebody, or give them another password; answers what was done.
+
+    Raises ValueError for a name that nobody can have.
+    """
+    name = " ".join(name.split())
+    if not 0 < len(name) <= MAX_NAME or not name.isprintable() or "@" in name:
+        raise ValueError(f"a name has 1 to {MAX_NAME} visible characters, and no @")
+    kept = await asyncio.to_thread(hash_password, password)
+    board = Board(settings)
+    try:
+        await board.database.create_tables()
+        async with board.database.writing() as session:
+            return await _save(session, name, kept, locale)
+    finally:
+        await board.database.close()
+
+
+async def _save(session: AsyncSession, name: str, kept: str, locale: str) -> str:
+    query = select(User).where(User.name == name)
+    user = (await session.scalars(query)).one_or_none()
+    if user is None:
+        user = User(name=name, password_hash=kept, locale=locale)
+        session.add(user)
+        await session.flush()
+        return f"{name} is user {user.id} and can log in."
+    # A demo user with a password of their own is no demo user any more.
+    user.password_hash, user.locale, user.demo = kept, locale, False
+    await session.execute(delete(Login).where(Login.user_id == user.id))
+    return f"{name} (user {user.id}) has another password; their sessions have ended."

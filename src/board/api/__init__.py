@@ -1,0 +1,1 @@
+"""The JSON API: what the pages use, and what other programs may rely on."""

@@ -1,0 +1,46 @@
+"""What a route may ask for: the board, and who is asking."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+
+from board.board import Board
+from board.etags import Expected
+from board.problems import Problem
+from board.sessions import COOKIE
+from board.texts import choose_locale
+from board.users import Member
+
+
+def locale_of(request: Request) -> str:
+    """The language to answer in: the person's own once they are known."""
+    known = getattr(request.state, "locale", None)
+    return known or choose_locale(request.headers.get("accept-language", ""))
+
+
+def _board(request: Request) -> Board:
+    board: Board = request.app.state.board
+    return board
+
+
+TheBoard = Annotated[Board, Depends(_board)]
+
+
+async def _asker(request: Request, board: TheBoard) -> Member:
+    member = await board.member(request.cookies.get(COOKIE))
+    if member is None:
+        raise Problem(401, "login_required")
+    request.state.locale = member.locale
+    return member
+
+
+Asker = Annotated[Member, Depends(_asker)]
+
+
+def _expected(if_match: Annotated[str | None, Header()] = None) -> Expected:
+    return Expected(if_match)
+
+
+IfMatch = Annotated[Expected, Depends(_expected)]

@@ -1,0 +1,74 @@
+"""Logging in and out."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from board import sessions, users
+from board.api.asking import Asker, TheBoard
+from board.api.shapes import Credentials, WhoAmI
+from board.board import Board
+from board.clock import DAY_MS
+from board.models import User
+from board.problems import Problem
+from board.sessions import COOKIE
+
+router = APIRouter(prefix="/api/session", tags=["session"])
+
+
+@router.post("", status_code=204)
+async def log_in(wanted: Credentials, board: TheBoard, request: Request) -> Response:
+    """Open a session.  The browser's former one ends, as do its streams."""
+    user = await _check(board, wanted, request)
+    former = request.cookies.get(COOKIE)
+    async with board.database.writing() as session:
+        ended = await sessions.end(session, former)
+        token = await sessions.start(session, user, board.settings)
+    if ended is not None:
+        await board.alimi.end_streams(ended.id, session=ended.session)
+    response = Response(status_code=204)
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=board.settings.session_days * DAY_MS // 1000,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+@router.get("")
+async def who_am_i(asker: Asker) -> WhoAmI:
+    """Who this session belongs to."""
+    return WhoAmI.of(asker)
+
+
+@router.delete("", status_code=204)
+async def log_out(board: TheBoard, request: Request) -> Response:
+    """End the session and the streams that were opened with it.  Twice does no harm."""
+    async with board.database.writing() as session:
+        ended = await sessions.end(session, request.cookies.get(COOKIE))
+    if ended is not None:
+        await board.alimi.end_streams(ended.id, session=ended.session)
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+    return response
+
+
+async def _check(board: Board, wanted: Credentials, request: Request) -> User:
+    """The user, if the password is theirs.  Every failure looks the same from outside."""
+    who = str(wanted.user_id if wanted.user_id is not None else wanted.name)
+    address = request.client.host if request.client else ""
+    wait = board.login_limit.take(who, address)
+    if wait is not None:
+        seconds = int(wait) + 1
+        headers = {"Retry-After": str(seconds)}
+        raise Problem(429, "too_many_logins", headers=headers, seconds=seconds)
+    async with board.database.reading() as session:
+        user = await users.find(session, user_id=wanted.user_id, name=wanted.name)
+    kept = user.password_hash if user and sessions.may_log_in(user, board.settings) else None
+    if not await board.passwords.matches(kept, wanted.password) or user is None:
+        raise Problem(401, "login_failed")
+    board.login_limit.give_back(who, address)
+    return user

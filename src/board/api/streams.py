@@ -1,0 +1,25 @@
+"""A person's stream at an address of the board's own, for pages that only know EventSource."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from board import sessions
+from board.api.asking import Asker, TheBoard
+from board.problems import Problem
+
+router = APIRouter(tags=["stream"])
+
+
+@router.get("/sse/{user_id}", response_class=Response)
+@router.head("/sse/{user_id}", response_class=Response, include_in_schema=False)
+async def stream(
+    user_id: Annotated[str, Path(max_length=20)], board: TheBoard, asker: Asker, request: Request
+) -> Response:
+    """One's own notifications, as they come; text/event-stream."""
+    if user_id != str(asker.id):
+        raise Problem(403, "not_yours")
+    response: Response = board.alimi.stream(request, sessions.identity(asker))
+    return response

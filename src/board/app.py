@@ -1,0 +1,94 @@
+"""Ties the board together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from alimi import Identity
+from board import pages, sessions
+from board.api import board as board_api
+from board.api import cards, comments, session, streams
+from board.api.asking import locale_of
+from board.board import Board
+from board.guard import LIBRARY, Guard
+from board.problems import Problem
+from board.sessions import COOKIE
+from board.settings import Settings
+
+STATIC = Path(__file__).parent / "static"
+#: More than anybody will correct at once.
+MAX_ERRORS = 20
+_KEYS = {400: "bad_request", 404: "missing", 405: "method", 413: "body_too_large"}
+
+
+class _HasCookies(Protocol):
+    """What the board needs of the request that Alimi asks about."""
+
+    @property
+    def cookies(self) -> Mapping[str, str]: ...
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The whole application; nothing is opened before it starts."""
+    board = Board(settings)
+    # FastAPI's own documentation pages load scripts from elsewhere, which the policy forbids.
+    app = FastAPI(
+        title="Board", lifespan=board.running, docs_url=None, redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )  # fmt: skip
+    app.state.board = board
+    for module in (session, board_api, cards, comments, streams):
+        app.include_router(module.router)
+    app.include_router(pages.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount(LIBRARY, board.alimi.asgi(_who(board)))
+    app.add_middleware(Guard)
+    _answer_problems(app)
+    return app
+
+
+def _who(board: Board) -> Any:
+    async def who(request: _HasCookies) -> Identity | None:
+        member = await board.member(request.cookies.get(COOKIE))
+        return None if member is None else sessions.identity(member)
+
+    return who
+
+
+def _answer_problems(app: FastAPI) -> None:
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Problem) -> JSONResponse:
+        return error.response(locale_of(request))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        key = _KEYS.get(error.status_code, "bad_request")
+        headers = error.headers
+        return Problem(error.status_code, key, headers=headers).response(locale_of(request))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = [_error(each) for each in error.errors()[:MAX_ERRORS]]
+        return Problem(422, "invalid", errors=errors).response(locale_of(request))
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        del error  # the server logs it
+        return Problem(500, "server").response(locale_of(request))
+
+
+def _error(error: Mapping[str, Any]) -> dict[str, str]:
+    field = ".".join(str(part) for part in error["loc"])
+    # A field's name comes from outside and may hold half a character, which no answer can carry.
+    return {
+        "field": field.encode("utf-8", "replace").decode("utf-8")[:200],
+        "message": str(error["msg"]),
+    }

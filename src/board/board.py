@@ -1,0 +1,60 @@
+"""One running board: its database, its Alimi, and what its requests share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from alimi import Alimi
+from board import demo, lists, sessions
+from board.acts import Act
+from board.database import Database
+from board.kinds import Kinds
+from board.limits import LoginLimit
+from board.models import List
+from board.notices import Notices
+from board.passwords import Passwords
+from board.settings import Settings
+from board.users import Member
+
+#: What an empty board begins with.
+FIRST_LISTS = ("To do", "Doing", "Done")
+
+
+class Board:
+    """Made once for an application; opened and closed with its lifespan."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings.database)
+        self.alimi = Alimi(self.database.engine)
+        self.kinds = Kinds.register(self.alimi)
+        self.passwords = Passwords()
+        self.login_limit = LoginLimit()
+
+    @asynccontextmanager
+    async def running(self, app: object) -> AsyncIterator[None]:
+        """From the first table to the last stream."""
+        await self.database.create_tables()
+        await self._fill()
+        async with self.alimi.lifespan(app):
+            yield
+        await self.database.close()
+
+    @asynccontextmanager
+    async def act(self, actor: Member) -> AsyncIterator[Act]:
+        """One change by one person; committed, with its notices, when the block ends well."""
+        async with self.database.writing() as session:
+            yield Act(session, actor, Notices(self.alimi, self.kinds, session, actor))
+
+    async def member(self, token: str | None) -> Member | None:
+        """Who holds a session's token."""
+        async with self.database.reading() as session:
+            return await sessions.find(session, token, self.settings)
+
+    async def _fill(self) -> None:
+        async with self.database.writing() as session:
+            if self.settings.demo:
+                await demo.create(session)
+            if not await lists.in_order(session):
+                session.add_all(List(name=n, rank=r) for r, n in enumerate(FIRST_LISTS, start=1))

@@ -1,0 +1,76 @@
+"""The five kinds of notification that the board has, and their words.
+
+The first language is the one for readers whose own is neither.  The card's title stands beside the
+text in the bell; it comes from `object`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alimi import Alimi, BoundKind
+
+URL = "/cards/{object.id}"
+CATEGORY = "cards"
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Registered once for an Alimi."""
+
+    assigned: BoundKind
+    unassigned: BoundKind
+    mentioned: BoundKind
+    commented: BoundKind
+    moved: BoundKind
+
+    @classmethod
+    def register(cls, alimi: Alimi) -> Kinds:
+        """Name them to Alimi; a second time changes nothing."""
+        return cls(
+            assigned=alimi.kind(
+                "card.assigned",
+                category=CATEGORY,
+                url=URL,
+                text={
+                    "ko": "카드의 담당자가 사용자님으로 변경되었습니다.",
+                    "en": "You are now the assignee of a card.",
+                },
+            ),
+            unassigned=alimi.kind(
+                "card.unassigned",
+                category=CATEGORY,
+                url=URL,
+                text={
+                    "ko": "카드의 담당자가 다른 사용자로 변경되었습니다.",
+                    "en": "You are no longer the assignee of a card.",
+                },
+            ),
+            mentioned=alimi.kind(
+                "card.mentioned",
+                category=CATEGORY,
+                url=URL,
+                text={
+                    "ko": "{actor.name}님이 회원님을 언급했습니다: {excerpt}",
+                    "en": "{actor.name} mentioned you: {excerpt}",
+                },
+            ),
+            commented=alimi.kind(
+                "card.commented",
+                category=CATEGORY,
+                url=URL,
+                text={
+                    "ko": "{actor.name}님이 댓글을 남겼습니다: {excerpt}",
+                    "en": "{actor.name} commented: {excerpt}",
+                },
+            ),
+            moved=alimi.kind(
+                "card.moved",
+                category=CATEGORY,
+                url=URL,
+                text={
+                    "ko": "{actor.name}님이 카드를 옮겼습니다: {from} → {to}",
+                    "en": "{actor.name} moved a card: {from} → {to}",
+                },
+            ),
+        )

@@ -1,0 +1,98 @@
+"""The HTML pages: small shells that the modules in `static` bring to life."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from board import users
+from board.api.asking import TheBoard, locale_of
+from board.models import User
+from board.sessions import COOKIE
+from board.texts import for_pages
+
+router = APIRouter(include_in_schema=False)
+
+_LANGUAGES = {"en": "English", "ko": "한국어"}
+
+
+def _template(name: str) -> Template:
+    return Template(files("board").joinpath("pages", name).read_text("utf-8"))
+
+
+_BOARD = _template("board.html")
+_LOGIN = _template("login.html")
+_PERSON = _template("person.html")
+
+
+@router.get("/")
+@router.get("/cards/{card_id}")
+async def board_page(board: TheBoard, request: Request, card_id: str | None = None) -> Response:
+    """The board; with a number, the card is open on it."""
+    member = await board.member(request.cookies.get(COOKIE))
+    if member is None:
+        return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+    me = {"id": member.id, "name": member.name}
+    is_number = card_id is not None and card_id.isdecimal() and len(card_id) < 19
+    data = {"me": me, "card": int(card_id or 0) if is_number else None}
+    return _page(_BOARD, member.locale, data, name=escape(member.name))
+
+
+@router.get("/login")
+async def login_page(board: TheBoard, request: Request, next: str = "/") -> Response:
+    """Who are you?  The demo offers its people."""
+    target = next if _is_own_path(next) else "/"
+    if await board.member(request.cookies.get(COOKIE)) is not None:
+        return RedirectResponse(target, 303)
+    people: list[User] = []
+    if board.settings.demo:
+        async with board.database.reading() as session:
+            people = list(await users.demo_users(session))
+    locale = locale_of(request)
+    offered = "".join(_person(user) for user in people)
+    return _page(_LOGIN, locale, {"next": target}, people=offered, demo="demo" if people else "")
+
+
+def _page(template: Template, locale: str, data: dict[str, Any], **values: str) -> Response:
+    texts = for_pages(locale)
+    said = {f"t_{key.replace('.', '_')}": escape(text) for key, text in texts.items()}
+    # "<" would let a text end the block that it stands in.
+    block = json.dumps({**data, "texts": texts}, ensure_ascii=False).replace("<", "\\u003c")
+    html = template.substitute(said, locale=locale, data=block, **values)
+    return HTMLResponse(html, headers={"Content-Language": locale, "Vary": "Cookie"})
+
+
+def _person(user: User) -> str:
+    return _PERSON.substitute(
+        id=user.id,
+        name=escape(user.name),
+        tint=user.id % 8,
+        initials=escape(initials(user.name)),
+        language=_LANGUAGES[user.locale],
+        locale=user.locale,
+    )
+
+
+def initials(name: str) -> str:
+    """Two characters that stand for a name: "ER", or "지우" of 김지우."""
+    if not name.isascii() and " " not in name:
+        return name[-2:]
+    words = name.split()
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
+
+
+def _is_own_path(path: str) -> bool:
+    """Not another site's address in disguise."""
+    return (
+        path.startswith("/")
+        and not path.startswith("//")
+        and path.isprintable()
+        and "\\" not in path
+    )

@@ -1,0 +1,95 @@
+"""Sockets and the server."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+
+import uvicorn
+
+from board.app import create_app
+from board.settings import Settings
+
+#: A browser may take either for "localhost".
+LOOPBACKS = ("127.0.0.1", "::1")
+#: How long open answers may take once the server was told to stop.
+STOP_SECONDS = 10
+_NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class AddressError(Exception):
+    """Nothing can listen there; says what to do."""
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Bound sockets; for "localhost" on both loopbacks, as far as the machine has them."""
+    if host != "localhost":
+        return [_bind(host, port)]
+    bound: list[socket.socket] = []
+    for address in LOOPBACKS:
+        try:
+            # Port 0 lets the first choose; the second has to be the same.
+            bound.append(_bind(address, bound[0].getsockname()[1] if bound else port))
+        except AddressError as error:
+            cause = error.__cause__
+            if not (isinstance(cause, OSError) and cause.errno in _NOT_HERE):
+                raise
+    if not bound:
+        raise AddressError("this machine has no loopback address")
+    return bound
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind)
+    except OSError as error:
+        raise AddressError(f"cannot listen on {host}: {error.strerror}") from error
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise AddressError(_advice(host, port, error)) from error
+    return bound
+
+
+def _advice(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken: is the board running already? Another: --port {port + 1}"
+    return f"cannot listen on {host}, port {port}: {error.strerror}"
+
+
+def serve(settings: Settings, sockets: list[socket.socket], welcome: str) -> int:
+    """Serve until told to stop; answers the exit status."""
+    config = uvicorn.Config(
+        create_app(settings),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    server = _Server(config, welcome)
+    try:
+        server.run(sockets)
+    except KeyboardInterrupt:
+        return 130
+    return 0 if server.started else 3
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it really answers."""
+
+    def __init__(self, config: uvicorn.Config, welcome: str) -> None:
+        super().__init__(config)
+        self._welcome = welcome
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets)
+        if self.started:
+            sys.stdout.write(self._welcome)
+            sys.stdout.flush()

@@ -1,0 +1,52 @@
+"""People: who they are, and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from board.models import User
+from board.problems import missing
+
+#: SQLite's largest integer; what is larger cannot be anybody's number.
+MAX_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Somebody who is logged in, as of this request."""
+
+    id: int
+    name: str
+    locale: str
+    session: str
+    expires_at: int
+
+
+async def names(session: AsyncSession) -> dict[int, str]:
+    """Everybody, by number."""
+    rows = (await session.execute(select(User.id, User.name).order_by(User.id))).all()
+    return {row.id: row.name for row in rows}
+
+
+async def get(session: AsyncSession, user_id: int) -> User:
+    """One user, or 404."""
+    user = await session.get(User, user_id) if 0 < user_id <= MAX_ID else None
+    if user is None:
+        raise missing("user")
+    return user
+
+
+async def find(session: AsyncSession, *, user_id: int | None, name: str | None) -> User | None:
+    """Whom a login speaks of."""
+    if user_id is not None:
+        return await session.get(User, user_id) if 0 < user_id <= MAX_ID else None
+    return (await session.scalars(select(User).where(User.name == name))).one_or_none()
+
+
+async def demo_users(session: AsyncSession) -> Sequence[User]:
+    """Those whom the demo's login page offers."""
+    return (await session.scalars(select(User).where(User.demo).order_by(User.id))).all()
