@@ -1,0 +1,1 @@
+"""The concrete stores; only the composition root names one."""

@@ -1,0 +1,247 @@
+"""The relay's batch: from the outbox to the inboxes, in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from alimi.model import Applied, Changes, Event, Hint, Notification, Retraction, Signal
+from alimi.stores.sqlite import claims as outbox
+from alimi.stores.sqlite import inboxes
+from alimi.stores.sqlite.claims import Claim, Claims
+from alimi.stores.sqlite.connections import savepoint
+from alimi.stores.sqlite.inboxes import Inbox
+from alimi.stores.sqlite.sql import SQL
+from alimi.stores.sqlite.transaction import Transaction
+
+#: Errors that one entry causes and that it would cause again.  All others (disk full, I/O, a lock)
+#: fail the whole batch and leave everything where it was.
+DATA_ERRORS = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    ValueError,
+    TypeError,
+    OverflowError,
+)
+
+
+def apply(tx: Transaction, limit: int) -> Applied:
+    """The next entries in order, then one piece of the bulk lane, so that neither starves."""
+    applied = Applied()
+    for claims in (outbox.claim(tx, limit), outbox.claim_bulk(tx)):
+        if claims.found:
+            outbox.unclaim(tx, claims, _together(tx, claims, applied, limit))
+    applied.more = bool(tx.db.execute(SQL["waiting"]).fetchone()[0])
+    return applied
+
+
+def _together(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> int:
+    """All at once, as nearly always; answers the last row that is done with."""
+    try:
+        with savepoint(tx.db):
+            batch = Batch(tx, claims.found, limit)
+            open_claim = batch.run()
+    except DATA_ERRORS:
+        return _one_by_one(tx, claims, applied, limit)
+    batch.add_to(applied)
+    return claims.last if open_claim is None else open_claim.seq - 1
+
+
+def _one_by_one(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> int:
+    """One of them cannot be applied: find it and set it aside."""
+    for claim in claims.found:
+        try:
+            with savepoint(tx.db):
+                batch = Batch(tx, [claim], limit, careful=True)
+                open_claim = batch.run()
+        except DATA_ERRORS as error:
+            outbox.dead_letter(tx, claim.seq, error)
+            applied.dead += 1
+            continue
+        batch.add_to(applied)
+        if open_claim is not None:
+            return claim.seq - 1
+    return claims.last
+
+
+class Batch:
+    """Entries of one transaction and what they have done to the inboxes so far."""
+
+    def __init__(
+        self, tx: Transaction, claims: list[Claim], limit: int, *, careful: bool = False
+    ) -> None:
+        self._tx = tx
+        self._claims = claims
+        self._careful = careful
+        self._budget = limit
+        self._done = Applied()
+        self._inboxes: dict[str, Inbox] = {}
+        self._heads: dict[str, int] = {}
+        self._items: dict[str, list[Notification]] = {}
+        self._partial: set[str] = set()
+        self._rows: list[tuple[object, ...]] = []
+        self._keys: dict[str, str] = {}
+        self._new_keys: list[tuple[str, str, str, int]] = []
+
+    def run(self) -> Claim | None:
+        """Apply in order; answers the claim that has to go on in the next batch, if one has."""
+        events = [each.entry for each in self._claims if isinstance(each.entry, Event)]
+        self._load({recipient for event in events for recipient in event.recipients})
+        self._load_keys([event.key for event in events if event.key is not None])
+        for claim in self._claims:
+            match claim.entry:
+                case Event() as event:
+                    self._event(claim, event)
+                case Retraction() as retraction:
+                    if not self._retract(retraction):
+                        return claim
+                case Signal() as signal:
+                    self._done.signals.append(signal)
+                case Exception() as error:
+                    outbox.dead_letter(self._tx, claim.seq, error)
+                    self._done.dead += 1
+                    continue
+            self._done.entries += 1
+        self._flush()
+        return None
+
+    def add_to(self, applied: Applied) -> None:
+        """Tell what was done, once the savepoint is released."""
+        mine = self._done
+        applied.entries += mine.entries
+        applied.notifications += mine.notifications
+        applied.repeated += mine.repeated
+        applied.conflicts += mine.conflicts
+        applied.dead += mine.dead
+        applied.signals += mine.signals
+        for recipient, head in self._heads.items():
+            inbox = self._inboxes[recipient]
+            if inbox.version == head:
+                continue
+            applied.hints.append(Hint(recipient, inbox.version))
+            if recipient not in self._partial:
+                applied.changes.append(self._changes(inbox, head))
+
+    def _changes(self, inbox: Inbox, head: int) -> Changes:
+        return Changes(
+            recipient=inbox.recipient,
+            tag=self._tx.tag(inbox.recipient),
+            after=head,
+            upto=inbox.version,
+            head=inbox.version,
+            floor=inbox.floor,
+            seen_upto=inbox.seen_upto,
+            seen_version=inbox.seen_version,
+            counts=inbox.counts,
+            items=tuple(self._items[inbox.recipient]),
+        )
+
+    def _load(self, recipients: set[str]) -> None:
+        found = inboxes.load(self._tx.db, recipients) if recipients else {}
+        for recipient in recipients:
+            inbox = found.get(recipient)
+            if inbox is None:
+                inbox = Inbox(recipient)
+            self._inboxes[recipient] = inbox
+            self._heads.setdefault(recipient, inbox.version)
+            self._items.setdefault(recipient, [])
+
+    def _load_keys(self, keys: list[str]) -> None:
+        if keys:
+            wanted = msgspec.json.encode(keys).decode()
+            self._keys.update(self._tx.db.execute(SQL["known_keys"], (wanted,)))
+
+    def _event(self, claim: Claim, event: Event) -> None:
+        if event.key is not None and not self._first_use(claim, event, event.key):
+            return
+        if event.expires_at is not None and event.expires_at <= self._tx.now:
+            return
+        recipients: tuple[str, ...] = event.recipients
+        if self._careful:
+            recipients = tuple(dict.fromkeys(recipients))
+        if self._careful or event.key is not None:
+            owners = self._owners(event)
+            self._done.repeated += len(owners)
+            recipients = tuple(each for each in recipients if each not in owners)
+        self._insert(event, recipients)
+
+    def _first_use(self, claim: Claim, event: Event, key: str) -> bool:
+        """Whether this event may use its key; a piece that follows another had it checked then."""
+        fingerprint = claim.fingerprint or ""
+        known = self._keys.get(key)
+        if known is None:
+            self._keys[key] = fingerprint
+            self._new_keys.append((key, event.id, fingerprint, self._tx.now))
+            return True
+        if known == fingerprint:
+            self._done.repeated += 1
+        else:
+            self._done.conflicts += 1
+        if claim.rest:
+            self._tx.db.execute(SQL["unclaim"], (1, claim.seq + 1, claim.seq + claim.rest))
+        return False
+
+    def _owners(self, event: Event) -> set[str]:
+        """Who has this notification already, though its key may be forgotten."""
+        wanted = msgspec.json.encode(event.recipients).decode()
+        return {row[0] for row in self._tx.db.execute(SQL["owners"], (wanted, event.id))}
+
+    def _insert(self, event: Event, recipients: tuple[str, ...]) -> None:
+        content = msgspec.json.encode(event.content).decode()
+        name, kind, category, created = event.id, event.kind, event.category, event.created_at
+        tail = (created, event.expires_at, kind, category, event.about, content)
+        for recipient in recipients:
+            inbox = self._inboxes[recipient]
+            v = inbox.version = inbox.version + 1
+            inbox.unread += 1
+            inbox.unseen += 1
+            inbox.kept += 1
+            self._rows.append((recipient, name, v, v, v, *tail))
+            row = Notification(name, v, v, v, kind, category, event.content, created)
+            if event.expires_at is not None:
+                row = msgspec.structs.replace(row, expires_at=event.expires_at)
+            self._items[recipient].append(row)
+        self._done.notifications += len(recipients)
+
+    def _flush(self) -> None:
+        """Write what was collected; before a retraction, because that reads it."""
+        db = self._tx.db
+        if self._rows:
+            db.executemany(SQL["insert"], self._rows)
+            self._rows = []
+            inboxes.save(db, self._moved())
+        if self._new_keys:
+            db.executemany(SQL["remember_key"], self._new_keys)
+            self._new_keys = []
+
+    def _moved(self) -> list[Inbox]:
+        heads = self._heads
+        return [each for each in self._inboxes.values() if each.version != heads[each.recipient]]
+
+    def _retract(self, retraction: Retraction) -> bool:
+        """Withdraw a bounded number of rows; False when more remain for the next batch.
+
+        Entries behind it then wait: a later event about the same matter must not be withdrawn.
+        """
+        self._flush()
+        rows = self._unread_about(retraction, self._budget + 1)
+        finished = len(rows) <= self._budget
+        rows = rows[: self._budget]
+        self._budget = max(1, self._budget - len(rows))
+        fresh = {recipient for _, recipient in rows} - self._inboxes.keys()
+        self._load(fresh)
+        for inbox in inboxes.bury_rows(self._tx.db, self._tx.now, rows):
+            self._inboxes[inbox.recipient] = inbox
+            self._partial.add(inbox.recipient)
+        return finished
+
+    def _unread_about(self, retraction: Retraction, limit: int) -> list[tuple[int, str]]:
+        if retraction.recipients is None:
+            found = self._tx.db.execute(SQL["unread_about"], (retraction.about, limit))
+        else:
+            wanted = msgspec.json.encode(retraction.recipients).decode()
+            found = self._tx.db.execute(SQL["unread_about_of"], (retraction.about, wanted, limit))
+        return found.fetchall()

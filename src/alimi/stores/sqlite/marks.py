@@ -1,0 +1,88 @@
+"""Marks: one call, one version, however many rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from alimi.model import Action, Counts, Mark, Marked
+from alimi.stores.sqlite import inboxes
+from alimi.stores.sqlite.inboxes import Inbox
+from alimi.stores.sqlite.sql import SQL
+from alimi.stores.sqlite.transaction import Transaction
+
+#: Rows that an action would change; all others stay as they are.
+_ELIGIBLE: dict[Action, str] = {
+    "read": "read_at IS NULL",
+    "unread": "read_at IS NOT NULL",
+    "archive": "archived_at IS NULL",
+    "unarchive": "archived_at IS NOT NULL",
+    "delete": "1",
+}
+#: Read implies seen, unread does not clear it; archiving never changes read.
+_ASSIGN: dict[Action, str] = {
+    "read": "read_at = :now, seen_at = CASE WHEN seen_at IS NULL AND content_version > :seen_upto"
+    " THEN :now ELSE seen_at END",
+    "unread": "read_at = NULL",
+    "archive": "archived_at = :now",
+    "unarchive": "archived_at = NULL",
+}
+#: How many ids an answer names.
+MAX_IDS = 100
+
+
+def mark(tx: Transaction, recipient: str, mark: Mark) -> Marked:
+    """Change rows under one new version; none changed leaves the version as it is."""
+    inbox = inboxes.load(tx.db, [recipient]).get(recipient)
+    if inbox is None:
+        return Marked(0, 0, (), Counts(), tx.tag(recipient))
+    ids: tuple[str, ...]
+    if mark.action == "seen":
+        count, ids = _pass_watermark(tx, inbox, mark.upto or 0), ()
+    else:
+        count, ids = _change(tx, inbox, mark)
+    return Marked(inbox.version, count, ids, inbox.counts, tx.tag(recipient))
+
+
+def _change(tx: Transaction, inbox: Inbox, mark: Mark) -> tuple[int, tuple[str, ...]]:
+    target, value = _target(mark)
+    where = f"{target} AND {_ELIGIBLE[mark.action]}"
+    values = {"target": value, "now": tx.now}
+    if mark.action == "delete":
+        count = inboxes.bury(tx.db, inbox, tx.now, where, values)
+    else:
+        count = inboxes.stamp(tx.db, inbox, _ASSIGN[mark.action], where, values)
+    if count == 0:
+        return 0, ()
+    inboxes.save(tx.db, [inbox])
+    named = {"recipient": inbox.recipient, "version": inbox.version, "limit": MAX_IDS}
+    return count, tuple(row[0] for row in tx.db.execute(SQL["ids_of_version"], named))
+
+
+def _target(mark: Mark) -> tuple[str, Any]:
+    if mark.ids is not None:
+        return "id IN (SELECT value FROM json_each(:target))", _json(mark.ids)
+    if mark.at is not None:
+        return "version = :target", mark.at
+    shown = "IS NOT NULL" if mark.action == "unarchive" else "IS NULL"
+    return f"content_version <= :target AND archived_at {shown}", mark.upto
+
+
+def _json(value: tuple[str, ...]) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _pass_watermark(tx: Transaction, inbox: Inbox, wanted: int) -> int:
+    """Opening the bell: everything up to here was seen, without rewriting a row."""
+    upto = min(wanted, inbox.version)
+    between = (inbox.recipient, inbox.seen_upto, upto)
+    (count,) = tx.db.execute(SQL["unseen_between"], between).fetchone()
+    if count == 0:
+        return 0
+    inbox.version += 1
+    inbox.seen_upto, inbox.seen_version = upto, inbox.version
+    inbox.unseen -= count
+    inboxes.save(tx.db, [inbox])
+    tx.db.execute(SQL["pass_watermark"], (inbox.recipient, upto, tx.now))
+    return int(count)

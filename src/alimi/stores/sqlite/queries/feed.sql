@@ -1,0 +1,45 @@
+-- name: epoch
+SELECT value FROM alimi_meta WHERE name = 'epoch';
+
+-- name: changes
+-- One query for all who ask: each inbox's facts and the first rows after its position.  The inner
+-- SELECT walks (recipient, version) from the position and stops at the limit, so the cost depends
+-- only on what was missed.
+SELECT w.key, i.version, i.floor, i.seen_upto, i.seen_version, i.unread, i.unseen,
+    n.id, n.version, n.born, n.content_version, n.kind, n.category, n.content, n.created_at,
+    CASE WHEN n.seen_at IS NULL AND n.content_version <= i.seen_upto THEN (
+        SELECT s.at FROM alimi_seen AS s
+        WHERE s.recipient = n.recipient AND s.upto >= n.content_version ORDER BY s.upto LIMIT 1
+    ) ELSE n.seen_at END,
+    n.read_at, n.archived_at, n.expires_at, n.deleted_at IS NOT NULL
+FROM json_each(:wanted) AS w
+LEFT JOIN alimi_inboxes AS i ON i.recipient = json_extract(w.value, '$[0]')
+LEFT JOIN alimi_notifications AS n ON n.rowid IN (
+    SELECT x.rowid FROM alimi_notifications AS x
+    WHERE x.recipient = i.recipient AND x.version > json_extract(w.value, '$[1]')
+        AND json_extract(w.value, '$[1]') >= i.floor
+    ORDER BY x.version LIMIT :limit
+);
+
+-- name: whole_version
+-- A version with more rows than a page holds, told as a whole.
+SELECT count(*), max(content_version),
+    count(read_at), min(read_at), max(read_at),
+    count(archived_at), min(archived_at), max(archived_at), count(deleted_at)
+FROM alimi_notifications WHERE recipient = ? AND version = ?;
+
+-- name: heads
+SELECT i.recipient, i.version FROM alimi_inboxes AS i
+WHERE i.recipient IN (SELECT value FROM json_each(?));
+
+-- name: page
+-- Rows of one inbox, newest content first.
+SELECT n.id, n.version, n.born, n.content_version, n.kind, n.category, n.content, n.created_at,
+    CASE WHEN n.seen_at IS NULL AND n.content_version <= :seen_upto THEN (
+        SELECT s.at FROM alimi_seen AS s
+        WHERE s.recipient = n.recipient AND s.upto >= n.content_version ORDER BY s.upto LIMIT 1
+    ) ELSE n.seen_at END,
+    n.read_at, n.archived_at, n.expires_at, n.deleted_at IS NOT NULL
+FROM alimi_notifications AS n
+WHERE n.recipient = :recipient AND n.deleted_at IS NULL {filters}
+ORDER BY n.content_version DESC LIMIT :limit;

@@ -1,0 +1,208 @@
+"""The SQLite store: the verbs of the contract, each handed to the thread that does it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from alimi.errors import ConfigurationError, StoreClosed, StoreError
+from alimi.model import (
+    Applied,
+    Changes,
+    Entry,
+    Mark,
+    Marked,
+    Page,
+    PageQuery,
+    Positions,
+    Receipt,
+    Retention,
+    Swept,
+)
+from alimi.store import Executor, Report
+from alimi.stores.sqlite import epoch, feed, marks, outbox, schema, upkeep, within
+from alimi.stores.sqlite.apply import apply
+from alimi.stores.sqlite.connections import (
+    Synchronous,
+    as_alimi_error,
+    begin,
+    connect_reader,
+    connect_writer,
+    rollback,
+    use_wal,
+)
+from alimi.stores.sqlite.readers import Readers
+from alimi.stores.sqlite.sweep import Roll, sweep
+from alimi.stores.sqlite.watcher import Watcher
+from alimi.stores.sqlite.writer import Writer
+
+#: Writes, and reads, that may wait at once; each holds a few hundred bytes to a few kilobytes.
+QUEUE_BOUND = 10_000
+
+
+class SQLiteStore:
+    """Outbox and inboxes in one SQLite file; implements Store, Outbox and Maintenance."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        synchronous: Synchronous = "FULL",
+        auto_migrate: bool = True,
+        queue_bound: int = QUEUE_BOUND,
+    ) -> None:
+        self._path = database_path(path)
+        if synchronous not in upkeep.DURABILITY:
+            raise ConfigurationError(f"synchronous is one of {', '.join(upkeep.DURABILITY)}")
+        self._synchronous: Synchronous = synchronous
+        self._auto_migrate = auto_migrate
+        self._bound = queue_bound
+        self._parts: _Parts | None = None
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self._path
+
+    @property
+    def _open(self) -> _Parts:
+        if self._parts is None:
+            raise StoreClosed
+        return self._parts
+
+    async def open(self) -> None:
+        """Connect; at the first start create the file and its tables."""
+        if self._parts is None:
+            try:
+                self._parts = await asyncio.to_thread(self._start)
+            except (sqlite3.Error, OSError) as error:
+                raise _cannot_open(self._path, error) from error
+
+    def _start(self) -> _Parts:
+        return _Parts(
+            self._path, self._synchronous, auto_migrate=self._auto_migrate, bound=self._bound
+        )
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go."""
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            await asyncio.to_thread(parts.close)
+
+    async def append(self, entries: Sequence[Entry]) -> list[Receipt]:
+        """Write to the outbox, durably (G1)."""
+        writer = self._open.writer
+        prepared = outbox.prepare(entries)
+        return await writer.run(lambda tx: outbox.append(tx, prepared))
+
+    async def apply(self, limit: int) -> Applied:
+        """Claim entries in order and move them to the inboxes."""
+        return await self._open.writer.run(lambda tx: apply(tx, limit))
+
+    async def pending(self) -> bool:
+        """Whether `apply` might find something."""
+        return self._open.watcher.pending()
+
+    async def changes_after(
+        self, wanted: Sequence[tuple[str, int | None]], limit: int
+    ) -> list[Changes]:
+        """What changed in each inbox after its position."""
+        return await self._open.readers.run(partial(feed.changes_after, wanted=wanted, limit=limit))
+
+    async def page(self, recipient: str, query: PageQuery) -> Page:
+        """Rows, counts and head from one snapshot."""
+        return await self._open.readers.run(partial(feed.page, recipient=recipient, query=query))
+
+    async def mark(self, recipient: str, mark: Mark) -> Marked:
+        """Change rows under one new version."""
+        return await self._open.writer.run(lambda tx: marks.mark(tx, recipient, mark))
+
+    async def positions(self, recipients: Sequence[str]) -> Positions:
+        """The epoch and the heads."""
+        return await self._open.readers.run(partial(feed.positions, recipients=recipients))
+
+    async def sweep(self, now: int, retention: Retention, limit: int) -> Swept:
+        """One bounded step of expiry, retention and pruning."""
+        parts = self._open
+        return await parts.writer.run(lambda tx: sweep(tx, now, retention, limit, parts.roll))
+
+    def write(self, executor: Executor, entries: Sequence[Entry]) -> None:
+        """INSERT inside the application's transaction (G2)."""
+        within.write(self._path, executor, entries)
+
+    async def migrate(self) -> list[str]:
+        """Apply pending migrations."""
+        return await asyncio.to_thread(upkeep.migrate, self._path)
+
+    def pending_sql(self) -> str:
+        """The SQL that `migrate` would run now."""
+        return upkeep.pending_sql(self._path)
+
+    async def inspect(self) -> Report:
+        """Look, change nothing."""
+        return await asyncio.to_thread(upkeep.inspect, self._path, self._synchronous)
+
+    async def renew_epoch(self) -> str:
+        """Make every cursor out there worthless, so that clients reload."""
+        return await asyncio.to_thread(upkeep.renew_epoch, self._path)
+
+
+class _Parts:
+    """What an open store consists of."""
+
+    def __init__(
+        self, path: Path, synchronous: Synchronous, *, auto_migrate: bool, bound: int
+    ) -> None:
+        db = connect_writer(path, synchronous)
+        self._sidecar = epoch.Sidecar(epoch.sidecar_path(path))
+        try:
+            use_wal(db)
+            if auto_migrate:
+                schema.migrate(db)
+            schema.check(db)
+            _check_epoch(db, self._sidecar)
+        except BaseException:
+            db.close()
+            self._sidecar.close()
+            raise
+        self.roll = Roll()
+        self.watcher = Watcher(connect_reader(path))
+        self.readers = Readers(partial(connect_reader, path), bound=bound)
+        self.writer = Writer(db, bound=bound, committed=self._sidecar.rise)
+
+    def close(self) -> None:
+        """Blocks until what was accepted is done.  The writer goes last: its end checkpoints."""
+        self.readers.close()
+        self.watcher.close()
+        self.writer.close()
+        self._sidecar.close()
+
+
+def _check_epoch(db: sqlite3.Connection, sidecar: epoch.Sidecar) -> None:
+    begin(db)
+    try:
+        epoch.check(db, sidecar)
+        db.execute("COMMIT")
+    except BaseException:
+        rollback(db)
+        raise
+
+
+def database_path(path: str | Path) -> Path:
+    """A file, for sure: an in-memory database is another one for each connection."""
+    text = str(path)
+    if not text or ":memory:" in text or "mode=memory" in text or text.startswith("file:"):
+        raise ConfigurationError(
+            f"Alimi needs a database file, not {text!r}: several connections share it."
+        )
+    return Path(text).absolute()
+
+
+def _cannot_open(path: Path, error: BaseException) -> BaseException:
+    if not path.parent.is_dir():
+        return StoreError(f"cannot open {path}: there is no directory {path.parent}")
+    mapped = as_alimi_error(error)
+    return mapped if mapped is not error else StoreError(f"cannot open {path}: {error}")

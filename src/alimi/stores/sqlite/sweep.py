@@ -1,0 +1,105 @@
+"""The sweeper's step: passing time becomes changes with versions."""
+
+from __future__ import annotations
+
+import msgspec
+
+from alimi.model import Hint, Retention, Swept
+from alimi.stores.sqlite import inboxes
+from alimi.stores.sqlite.sql import SQL
+from alimi.stores.sqlite.transaction import Transaction
+
+_DAY = 86_400_000
+#: Inbox rows looked at in one step to find those with too many notifications; 0.5 ms.
+_STRETCH = 5000
+
+
+class Roll:
+    """Where the search for crowded inboxes goes on; it passes over all of them again and again."""
+
+    def __init__(self) -> None:
+        self.after = ""
+
+
+def sweep(tx: Transaction, now: int, retention: Retention, limit: int, roll: Roll) -> Swept:
+    """One step: at most `limit` rows of each sort."""
+    step = Step(tx, now, limit)
+    step.swept.expired = step.bury_before("expired", now + 1)
+    if retention.days is not None:
+        step.swept.retired = step.bury_before("aged", now - retention.days * _DAY)
+    if retention.rows is not None:
+        step.swept.retired += step.thin_out(retention.rows, roll)
+    step.swept.pruned = step.prune(now - retention.tombstone_days * _DAY)
+    step.forget_keys(now - retention.key_days * _DAY)
+    return step.swept
+
+
+class Step:
+    """One bounded step inside one transaction, and what it did so far."""
+
+    def __init__(self, tx: Transaction, now: int, limit: int) -> None:
+        self._db = tx.db
+        self._now = now
+        self._limit = limit
+        self.swept = Swept()
+
+    def bury_before(self, query: str, moment: int) -> int:
+        """Bury what a query finds that lies before a moment."""
+        rows = self._db.execute(SQL[query], (moment, self._limit)).fetchall()
+        self._bury(rows)
+        return self._full(len(rows))
+
+    def thin_out(self, rows: int, roll: Roll) -> int:
+        """Retire the oldest rows of crowded inboxes in one stretch of them."""
+        stretch = self._db.execute(SQL["stretch"], (roll.after, _STRETCH)).fetchall()
+        retired = 0
+        for recipient, kept in stretch:
+            if kept > rows:
+                retired += self._retire(recipient, min(kept - rows, self._limit - retired))
+                if retired >= self._limit:
+                    return self._full(retired)
+            roll.after = recipient
+        if len(stretch) < _STRETCH:
+            roll.after = ""
+        else:
+            self.swept.more = True
+        return retired
+
+    def prune(self, moment: int) -> int:
+        """Remove old tombstones and lift the floors, so that who read before them starts anew."""
+        rows = self._db.execute(SQL["old_tombstones"], (moment, self._limit)).fetchall()
+        if rows:
+            highest: dict[str, int] = {}
+            for _, recipient, version in rows:
+                highest[recipient] = max(version, highest.get(recipient, 0))
+            self._db.execute(SQL["remove"], (_json([row[0] for row in rows]),))
+            self._lift_floors(highest)
+        return self._full(len(rows))
+
+    def forget_keys(self, moment: int) -> None:
+        """Old keys may be used again."""
+        self._full(self._db.execute(SQL["forget_keys"], (moment, self._limit)).rowcount)
+
+    def _retire(self, recipient: str, count: int) -> int:
+        oldest = self._db.execute(SQL["oldest"], (recipient, count)).fetchall()
+        self._bury([(rowid, recipient) for (rowid,) in oldest])
+        return len(oldest)
+
+    def _bury(self, rows: list[tuple[int, str]]) -> None:
+        moved = inboxes.bury_rows(self._db, self._now, rows)
+        self.swept.hints += [Hint(inbox.recipient, inbox.version) for inbox in moved]
+
+    def _lift_floors(self, highest: dict[str, int]) -> None:
+        found = inboxes.load(self._db, highest)
+        for recipient, inbox in found.items():
+            inbox.floor = max(inbox.floor, highest[recipient])
+            self._db.execute(SQL["forget_seen"], {"recipient": recipient})
+        inboxes.save(self._db, found.values())
+
+    def _full(self, count: int) -> int:
+        self.swept.more |= count >= self._limit
+        return count
+
+
+def _json(value: list[int]) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,42 @@
+"""Noticing that somebody, in whatever process, may have put something into the outbox."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+
+from alimi.stores.sqlite.connections import is_busy
+from alimi.stores.sqlite.sql import SQL
+
+
+class Watcher:
+    """A connection that only looks; `PRAGMA data_version` takes 3 µs, so it may run on the loop."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._lock = threading.Lock()  # several loops, each in its thread, may share a store
+        self._empty_at: int | None = None
+
+    def pending(self) -> bool:
+        """Whether the outbox holds anything; looks again only after somebody's commit."""
+        with self._lock:
+            try:
+                return self._look()
+            except sqlite3.OperationalError as error:
+                if is_busy(error):  # the log is being recovered: better look than not
+                    return True
+                raise
+
+    def _look(self) -> bool:
+        # Read before the look: a commit between the two then shows as another number next time.
+        (version,) = self._db.execute("PRAGMA data_version").fetchone()
+        if version == self._empty_at:
+            return False
+        waiting = bool(self._db.execute(SQL["waiting"]).fetchone()[0])
+        self._empty_at = None if waiting else version
+        return waiting
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
