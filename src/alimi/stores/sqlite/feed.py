@@ -29,8 +29,21 @@ Items = tuple[Notification | BulkChange, ...]
 
 def notification(row: Sequence[Any]) -> Notification:
     """From the thirteen columns that every reading query selects in this order."""
-    head, content, times, gone = row[:6], row[6], row[7:12], row[12]
-    return Notification(*head, _decode_content(content), *times, bool(gone))
+    return Notification(
+        id=row[0],
+        version=row[1],
+        born=row[2],
+        content_version=row[3],
+        kind=row[4],
+        category=row[5],
+        content=_decode_content(row[6]),
+        created_at=row[7],
+        seen_at=row[8],
+        read_at=row[9],
+        archived_at=row[10],
+        expires_at=row[11],
+        deleted=bool(row[12]),
+    )
 
 
 def changes_after(
