@@ -129,7 +129,7 @@ def page(db: sqlite3.Connection, recipient: str, query: PageQuery) -> Page:
     items = tuple(map(notification, rows[:limit]))
     return Page(
         items=items,
-        next=items[-1].content_version if len(rows) > limit else None,
+        next=items[-1].content_version if items and len(rows) > limit else None,
         counts=inbox.counts,
         head=inbox.version,
         tag=tag_of(read_epoch(db), recipient),
