@@ -77,16 +77,25 @@ def render(changes: Changes, *, base: int, shown: Container[int], locales: Seque
     A row is new when it was born after `base`, where the stream began, and its birth is not in
     `shown` yet.  A read that cannot be told in full becomes a `reset` (G5: never a gap without a
     word); nothing to tell is no bytes.
+
+    A version is given as `id:` only where a reader may be cut: no row that is still to come was born
+    at or before it.  A row born 3 and read in 7 comes behind one born 4; resuming from 4 it would be
+    a change of something never shown.  Of the rows behind this page nothing is known, so a page
+    with `more` has no ids, and a cut there repeats it.
     """
     if (reason := gap(changes)) is not None:
         return reset(changes, reason)
     blocks: list[bytes] = []
     last = 0
     reader = _Reader(base, shown, locales)
+    unmet = _first_unmet(changes, reader)
     for last, parts in _versions(changes, reader):
         blocks += [encode(data, event=event) for event, data in parts[:-1]]
         event, data = parts[-1]
-        blocks.append(encode(data, event=event, id=_id(changes, last)))
+        safe = not changes.more and unmet[last] > last
+        blocks.append(encode(data, event=event, id=_id(changes, last) if safe else None))
+    if changes.more:
+        return b"".join(blocks)
     if changes.after is not None and max(last, changes.after) < changes.upto:
         nothing = _change(changes, changes.upto, {"ids": []})
         blocks.append(encode(nothing, event="change", id=_id(changes, changes.upto)))
@@ -103,6 +112,21 @@ class _Reader(NamedTuple):
     def meets(self, row: Notification) -> bool:
         """Whether the row is new to it."""
         return row.born > self.base and row.born not in self.shown and not row.deleted
+
+
+def _first_unmet(changes: Changes, reader: _Reader) -> dict[int, int]:
+    """For each version the earliest birth among the new rows that come behind it."""
+    earliest = changes.head + 1
+    found = {}
+    if changes.after is not None and changes.after < changes.seen_version:
+        found[changes.seen_version] = earliest
+    for item in reversed(changes.items):
+        found.setdefault(item.version, earliest)
+        if isinstance(item, Notification) and reader.meets(item):
+            earliest = min(earliest, item.born)
+        if item.version > changes.seen_version:
+            found[changes.seen_version] = earliest
+    return found
 
 
 #: The `event:` of a block, if any, and its data.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal
@@ -273,12 +274,13 @@ class Hub:
         written = _Frames()
         for changes in batch:
             for stream in tuple(self._streams.get(changes.recipient, ())):
-                ready = stream.opening is None and stream not in self._due
                 if stream.behind_since is not None:
                     continue
-                if ready and stream.cursor == changes.after and stream.tag == changes.tag:
+                if stream.opening is not None or stream.tag != changes.tag:
+                    self._make_due(stream)
+                elif stream.cursor == changes.after:
                     self._feed(stream, changes, written)
-                elif stream.opening is not None or stream.cursor < changes.upto:
+                elif stream.cursor < changes.upto:
                     self._make_due(stream)
 
     def _hint(self, recipient: str, version: int) -> None:
@@ -314,27 +316,33 @@ class Hub:
             await self._wake.wait()
             self._wake.clear()
             while self._due:
-                turn = tuple(stream for stream, _ in zip(self._due, range(_TURN), strict=False))
-                try:
-                    await self._serve(turn)
-                except BaseException:
-                    self._wake.set()
-                    raise
+                await self._serve(self._take_turn())
                 await asyncio.sleep(0)
             self._idle.set()
+
+    def _take_turn(self) -> list[Stream]:
+        """No longer due before the read begins: news during the read makes them due again."""
+        turn = list(itertools.islice(self._due, _TURN))
+        for stream in turn:
+            del self._due[stream]
+        return turn
 
     async def _serve(self, turn: Sequence[Stream]) -> None:
         wanted: dict[tuple[str, int | None], list[Stream]] = {}
         for stream in turn:
             wanted.setdefault((stream.recipient, _position(stream)), []).append(stream)
-        answers = await self._store.changes_after(list(wanted), self._settings.page)
+        try:
+            answers = await self._store.changes_after(list(wanted), self._settings.page)
+        except BaseException:
+            for stream in turn:
+                self._make_due(stream)
+            raise
         self._metrics.reads.inc()
         written = _Frames()
         for (key, group), changes in zip(wanted.items(), answers, strict=True):
             for stream in group:
-                if stream.closed or _position(stream) != key[1]:
+                if stream.closed or stream.behind_since is not None or _position(stream) != key[1]:
                     continue  # ended, or moved by `deliver` while we read
-                self._due.pop(stream, None)
                 self._feed(stream, changes, written)
 
     def _feed(self, stream: Stream, changes: Changes, written: _Frames) -> None:

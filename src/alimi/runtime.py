@@ -8,6 +8,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from alimi.bus import Bus
 from alimi.hub import Hub
@@ -85,7 +86,7 @@ def _exit_flag() -> Callable[[], bool] | None:
     if threading.current_thread() is not threading.main_thread():
         return None
     with contextlib.suppress(ValueError):
-        server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        server: Any = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
         if hasattr(server, "should_exit"):
             return lambda: bool(server.should_exit)
     return None

@@ -33,7 +33,7 @@ def asked_cursor(scope: Scope) -> str | None:
     if header is not None:
         return header or None
     query = urllib.parse.parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    return query.get("cursor", [None])[0]
+    return query["cursor"][0] if "cursor" in query else None
 
 
 def locales_of(scope: Scope, identity: Identity) -> tuple[str, ...]:

@@ -1,0 +1,212 @@
+"""Bounds and ends: slow readers, pings, ages, hang-ups, lost hints, drains."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+from alimi.hub import Stream
+from alimi.model import HangUp, SignalTo
+from tests.hub.test_streams import head_of, names, read
+from tests.support.node import a_node
+from tests.support.reader import Reader
+
+
+async def test_a_slow_reader_holds_no_more_than_its_cap_and_misses_nothing(tmp_path: Path) -> None:
+    """G8, G5: past the cap nothing is queued; once drained it catches up in order."""
+    async with a_node(tmp_path, backlog_bytes=2_000) as node:
+        _, sink = await node.open(slow=True)
+        sent = []
+        for _ in range(40):
+            sent += await node.notify("2")
+            await node.hub.settled()
+        assert sink.backlog < 2_000 + 1_500
+        assert node.metrics.streams_behind._value.get() == 1
+        while sink.unsent:
+            sink.drain()
+            await node.hub.settled()
+        assert read(sink.take()).shown == sent
+
+
+async def test_a_reader_that_takes_nothing_is_cut(tmp_path: Path) -> None:
+    """G8: no progress for a minute ends it, without waiting for its bytes to leave."""
+    async with a_node(tmp_path, backlog_bytes=100) as node:
+        await node.open(slow=True)
+        _, sink = await node.open(slow=True)
+        await node.notify("2")
+        await node.hub.settled()
+        for _ in range(70):
+            node.now += 1
+            await node.hub.turn_wheel()
+        assert sink.aborted
+        assert len(node.hub) == 0
+
+
+async def test_a_silent_stream_is_pinged(tmp_path: Path) -> None:
+    """Proxies cut what is silent; news counts as a sign of life."""
+    async with a_node(tmp_path, max_stream_seconds=10_000) as node:
+        _, sink = await node.open()
+        sink.take()
+        for _ in range(46):
+            node.now += 1
+            await node.hub.turn_wheel()
+        assert names(read(sink.take())) == ["ping"] * 3 or names(read(sink.take())) == []
+
+
+async def test_a_stream_ends_at_its_age(tmp_path: Path) -> None:
+    """It bounds how long a lost hang-up can last; the reader is told to come back."""
+    async with a_node(tmp_path, max_stream_seconds=60) as node:
+        _, sink = await node.open()
+        node.now += 61
+        await node.hub.turn_wheel()
+        assert read(sink.take()).said_bye == "age"
+        assert sink.closed
+
+
+async def test_ages_differ(tmp_path: Path) -> None:
+    """Streams that were opened together do not come back together."""
+    async with a_node(tmp_path) as node:
+        streams = [(await node.open())[0] for _ in range(20)]
+        assert len({round(stream.ends_at, 3) for stream in streams}) > 10
+
+
+async def test_a_stream_ends_with_its_identity(tmp_path: Path) -> None:
+    """G7: an expired login hears nothing more."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open(expires_at=node.wall + 5_000)
+        node.wall += 5_001
+        node.now += 6
+        await node.hub.turn_wheel()
+        await node.notify("2")
+        await node.hub.settled()
+        reader = read(sink.take())
+        assert reader.said_bye == "expired"
+        assert reader.shown == []
+
+
+async def test_a_hang_up_ends_only_that_session(tmp_path: Path) -> None:
+    """Logging out on the phone leaves the laptop's stream alone."""
+    async with a_node(tmp_path) as node:
+        phone = (await node.open(session="phone"))[1]
+        laptop = (await node.open(session="laptop"))[1]
+        await node.bus.publish([HangUp("2", "phone")])
+        assert read(phone.take()).said_bye == "hangup"
+        assert not laptop.closed
+        await node.bus.publish([HangUp("2")])
+        assert laptop.closed
+
+
+async def test_a_lost_hint_is_healed_by_the_position_check(tmp_path: Path) -> None:
+    """G9: a bus that loses everything costs time and nothing else."""
+    async with a_node(tmp_path, position_check_seconds=10) as node:
+        _, sink = await node.open()
+        node.bus.deaf, node.deliver_directly = True, False
+        sent = await node.notify("2", count=2)
+        await node.hub.settled()
+        assert read(sink.take()).shown == []
+        node.now += 11
+        await node.hub.turn_wheel()
+        await node.hub.settled()
+        assert read(sink.take()).shown == sent
+        assert node.metrics.healed._value.get() == 1
+
+
+async def test_repeated_and_stale_hints_cost_nothing(tmp_path: Path) -> None:
+    """G9: a hint for what was delivered long ago starts no read and sends no byte."""
+    from alimi.model import Hint
+
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open()
+        await node.notify("2", count=3)
+        await node.hub.settled()
+        sink.take()
+        reads = node.metrics.reads._value.get()
+        await node.bus.publish([Hint("2", 1), Hint("2", 3), Hint("2", 3), Hint("9", 7)])
+        await node.hub.settled()
+        assert sink.take() == b""
+        assert node.metrics.reads._value.get() == reads
+
+
+async def test_a_new_epoch_resets_open_streams(tmp_path: Path) -> None:
+    """G5: a restored database is noticed while streams are open."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open()
+        await node.hub.check_positions()
+        sink.take()
+        await node.store.renew_epoch()
+        await node.hub.check_positions()
+        await node.hub.settled()
+        reader = read(sink.take())
+        assert names(reader) == ["reset", "hello"]
+        assert reader.cursor == await head_of(node)
+
+
+async def test_a_reader_past_the_cap_is_refused_and_nobody_evicted(tmp_path: Path) -> None:
+    """G8: both caps refuse the newcomer."""
+    async with a_node(tmp_path, max_streams=3, max_streams_per_recipient=2) as node:
+        sinks = [(await node.open("2"))[1] for _ in range(2)]
+        assert node.hub.refusal("2") == "capacity"
+        assert node.hub.refusal("3") is None
+        await node.open("3")
+        assert node.hub.refusal("4") == "capacity"
+        assert not any(sink.closed for sink in sinks)
+
+
+async def test_a_drain_says_bye_with_different_delays(tmp_path: Path) -> None:
+    """Each reader gets its own time to come back, and newcomers are refused."""
+    async with a_node(tmp_path) as node:
+        opened = [await node.open() for _ in range(20)]
+        for _, sink in opened:
+            sink.take()
+        for stream, _ in opened:
+            node_sink = stream.sink
+            assert node_sink is not None
+        await node.hub.drain(0.05)
+        delays = set()
+        for _, sink in opened:
+            reader = Reader()
+            reader.connect()
+            reader.feed(sink.take())
+            assert reader.said_bye == "drain"
+            delays.add(reader._decoder.retry)
+        assert len(delays) > 10
+        assert node.hub.refusal("2") == "drain"
+
+
+async def test_a_signal_to_a_reader_behind_is_dropped_and_counted(tmp_path: Path) -> None:
+    """G8: signals are at most once; they never pile up."""
+    async with a_node(tmp_path, backlog_bytes=200) as node:
+        _, sink = await node.open(slow=True)
+        for _ in range(200):
+            await node.bus.publish([SignalTo("2", "typing", None)])
+        assert sink.backlog < 400
+        assert node.metrics.signals_dropped.labels("behind")._value.get() > 100
+
+
+async def test_twenty_thousand_streams_leave_nothing_behind(tmp_path: Path) -> None:
+    """G8: registering and dropping them returns every object."""
+    async with a_node(tmp_path, max_streams=30_000, max_streams_per_recipient=30_000) as node:
+        for _ in range(2):
+            for number in range(10_000):
+                _stream, sink = await open_quickly(node, str(number % 500))
+                sink.close()
+            await node.hub.settled()
+            for group in list(node.hub._streams.values()):
+                for stream in list(group):
+                    stream.sink_gone()
+        del _stream, sink, stream, group
+        gc.collect()
+        left = [each for each in gc.get_objects() if isinstance(each, Stream)]
+        assert left == []
+        assert len(node.hub) == 0
+        assert not any(node.hub._wheel.values())
+        assert not node.hub._following
+
+
+async def open_quickly(node, recipient: str):  # type: ignore[no-untyped-def]
+    """Open without waiting for the first read."""
+    from alimi.model import Identity
+    from tests.support.sink import HandSink
+
+    sink = HandSink()
+    return await node.hub.open(sink, Identity(recipient), None, ()), sink

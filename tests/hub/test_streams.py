@@ -1,0 +1,281 @@
+"""What a stream tells: where it starts, what it replays, when it says `reset`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.node import Node, a_node
+from tests.support.reader import Reader
+
+
+def read(data: bytes, reader: Reader | None = None) -> Reader:
+    """Feed a whole connection to a reader; nothing may be wrong with it."""
+    reader = reader or Reader()
+    reader.connect()
+    reader.feed(data)
+    assert not reader.complaints
+    return reader
+
+
+def names(reader: Reader) -> list[str]:
+    return [name for name, _, _ in reader.events]
+
+
+async def head_of(node: Node, recipient: str = "2") -> str:
+    """The cursor of an inbox's head."""
+    (changes,) = await node.store.changes_after([(recipient, None)], 1)
+    return f"{changes.tag}.{changes.head}"
+
+
+async def test_a_stream_without_a_cursor_starts_at_the_head(tmp_path: Path) -> None:
+    """`hello` carries the head as its id and no older notification follows."""
+    async with a_node(tmp_path) as node:
+        await node.notify("2", count=3)
+        _, sink = await node.open()
+        reader = read(sink.take())
+        assert names(reader) == ["hello"]
+        assert reader.cursor == await head_of(node)
+        assert (reader.unread, reader.unseen) == (3, 3)
+
+
+async def test_hello_starts_where_the_reader_stood(tmp_path: Path) -> None:
+    """G5: with a cursor, `hello`'s id is that cursor and everything after it follows."""
+    async with a_node(tmp_path) as node:
+        await node.notify("2", count=2)
+        cursor = await head_of(node)
+        missed = await node.notify("2", count=3)
+        _, sink = await node.open(cursor=cursor)
+        reader = read(sink.take())
+        assert reader.events[0][0] == "hello"
+        assert reader.events[0][2] == cursor
+        assert reader.shown == missed
+
+
+async def test_a_cut_anywhere_in_a_replay_loses_nothing(tmp_path: Path) -> None:
+    """G5: cut the bytes at every place; the next connection brings exactly the rest."""
+    async with a_node(tmp_path, page=4) as node:
+        await node.notify("2")
+        cursor = await head_of(node)
+        missed = await node.notify("2", count=5)
+        await node.mark("2", "read", ids=(missed[1], missed[3]))
+        _, sink = await node.open(cursor=cursor)
+        whole = sink.take()
+        for cut in range(0, len(whole) + 1, 7):
+            reader = Reader(cursor=cursor)
+            reader.connect()
+            reader.feed(whole[:cut])
+            _, again = await node.open(cursor=reader.cursor)
+            read(again.take(), reader)
+            assert set(reader.rows) == set(missed), cut
+            assert not reader.complaints
+            assert reader.cursor == await head_of(node)
+
+
+async def test_live_news_reaches_every_stream_of_the_recipient_and_no_other(
+    tmp_path: Path,
+) -> None:
+    """G7: three streams of 2 hear it, the stream of 3 hears nothing."""
+    async with a_node(tmp_path) as node:
+        mine = [(await node.open("2"))[1] for _ in range(3)]
+        _, other = await node.open("3")
+        (sent,) = await node.notify("2")
+        await node.hub.settled()
+        assert all(read(sink.take()).shown == [sent] for sink in mine)
+        assert read(other.take()).shown == []
+
+
+async def test_rows_of_the_own_relay_are_not_read_again(tmp_path: Path) -> None:
+    """The node whose relay wrote a batch hands its rows over; no read of the store is spent."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open()
+        reads = node.metrics.reads._value.get()
+        sent = await node.notify("2", count=5)
+        await node.hub.settled()
+        assert read(sink.take()).shown == sent
+        assert node.metrics.reads._value.get() == reads
+
+
+async def test_a_batch_of_news_is_one_write(tmp_path: Path) -> None:
+    """Everything that is due for a stream in one turn leaves in one write."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open()
+        before = sink.writes
+        await node.notify("2", count=50)
+        await node.hub.settled()
+        assert sink.writes == before + 1
+
+
+async def test_news_during_a_read_is_neither_lost_nor_doubled(tmp_path: Path) -> None:
+    """G4, G5: a batch is delivered while a read for the same stream is under way."""
+    async with a_node(tmp_path) as node:
+        sent = await node.notify("2", count=2)
+        zero = (await head_of(node)).rpartition(".")[0] + ".0"
+        original = node.store.changes_after
+        meanwhile: list[str] = []
+
+        async def slow_read(wanted, limit):  # type: ignore[no-untyped-def]
+            answer = await original(wanted, limit)
+            if not meanwhile:
+                meanwhile.extend(await node.notify("2", count=2))
+            return answer
+
+        node.store.changes_after = slow_read  # type: ignore[method-assign]
+        _, sink = await node.open(cursor=zero)
+        await node.hub.settled()
+        reader = read(sink.take())
+        assert sorted(reader.shown) == sorted(sent + meanwhile)
+        assert len(reader.shown) == len(set(reader.shown))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda cursor: "AAAAAAAA." + cursor.rpartition(".")[2], "foreign"),
+        (lambda cursor: cursor.rpartition(".")[0] + ".999", "ahead"),
+        (lambda _: "nonsense", "malformed"),
+        (lambda _: "a" * 5_000, "malformed"),
+        (lambda _: "7fQ2.1\r\nevent: x", "malformed"),
+    ],
+)
+async def test_a_cursor_that_cannot_be_resumed_is_a_reset(
+    tmp_path: Path, spoil: Callable[[str], str], reason: str
+) -> None:
+    """G5: `reset` comes before `hello`, so that a cut between them still leaves the word said."""
+    async with a_node(tmp_path) as node:
+        await node.notify("2", count=2)
+        head = await head_of(node)
+        _, sink = await node.open(cursor=spoil(head))
+        reader = read(sink.take())
+        assert names(reader) == ["reset", "hello"]
+        assert reader.events[0][1]["reason"] == reason
+        assert reader.cursor == head
+
+
+async def test_another_recipients_cursor_is_worthless(tmp_path: Path) -> None:
+    """G7: a cursor of 3's inbox opens nothing in 2's, though the versions would fit."""
+    async with a_node(tmp_path) as node:
+        await node.notify("2", "3", count=2)
+        _, sink = await node.open("2", cursor=(await head_of(node, "3"))[:-1] + "1")
+        reader = read(sink.take())
+        assert names(reader) == ["reset", "hello"]
+        assert reader.shown == []
+
+
+async def test_a_cursor_below_the_floor_is_a_reset(tmp_path: Path) -> None:
+    """G5: what was pruned cannot be told, and is not passed over in silence."""
+    async with a_node(tmp_path) as node:
+        await node.notify("2")
+        old = await head_of(node)
+        await node.notify("2", count=2)
+        await node.retire("2")
+        _, sink = await node.open(cursor=old)
+        reader = read(sink.take())
+        assert names(reader) == ["reset", "hello"]
+        assert reader.events[0][1]["reason"] == "floor"
+
+
+async def test_a_prune_between_two_pages_is_a_reset(tmp_path: Path) -> None:
+    """G5: the floor is checked in the snapshot of every page, not only of the first."""
+    async with a_node(tmp_path, page=2) as node:
+        await node.notify("2")
+        old = await head_of(node)
+        await node.notify("2", count=6)
+        original = node.store.changes_after
+        pages = 0
+
+        async def prune_after_the_first(wanted, limit):  # type: ignore[no-untyped-def]
+            nonlocal pages
+            answer = await original(wanted, limit)
+            pages += 1
+            if pages == 1:
+                await node.retire("2")
+            return answer
+
+        node.store.changes_after = prune_after_the_first  # type: ignore[method-assign]
+        _, sink = await node.open(cursor=old)
+        await node.hub.settled()
+        reader = read(sink.take())
+        assert reader.resets == 1
+        assert reader.cursor == await head_of(node)
+
+
+async def test_a_row_changed_during_a_long_replay_is_shown_once(tmp_path: Path) -> None:
+    """G4, G5: read between two pages, a row is new if not shown yet, else a change."""
+    async with a_node(tmp_path, page=2) as node:
+        await node.notify("3")
+        zero = (await head_of(node)).rpartition(".")[0] + ".0"
+        sent = await node.notify("2", count=6)
+        original = node.store.changes_after
+        done = False
+
+        async def mark_after_the_first(wanted, limit):  # type: ignore[no-untyped-def]
+            nonlocal done
+            answer = await original(wanted, limit)
+            if not done:
+                done = True
+                await node.mark("2", "read", ids=(sent[0], sent[5]))
+            return answer
+
+        node.store.changes_after = mark_after_the_first  # type: ignore[method-assign]
+        _, sink = await node.open(cursor=zero)
+        await node.hub.settled()
+        reader = read(sink.take())
+        assert sorted(reader.shown) == sorted(sent)
+        assert reader.rows[sent[0]]["read_at"]
+        assert reader.rows[sent[5]]["read_at"]
+        assert reader.unread == 4
+
+
+async def test_a_mark_reaches_the_other_tabs(tmp_path: Path) -> None:
+    """G6: read on one, the badge and the row change on all."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open()
+        sent = await node.notify("2", count=3)
+        await node.mark("2", "read", ids=(sent[0],))
+        await node.mark("2", "seen", upto=3)
+        await node.hub.settled()
+        reader = read(sink.take())
+        assert reader.rows[sent[0]]["read_at"]
+        assert (reader.unread, reader.unseen) == (2, 0)
+
+
+async def test_a_bulk_mark_is_one_frame(tmp_path: Path) -> None:
+    """More than 100 rows in one version are told as a whole."""
+    async with a_node(tmp_path) as node:
+        await node.notify("2", count=150)
+        _, sink = await node.open()
+        await node.mark("2", "read", upto=10**6)
+        await node.hub.settled()
+        reader = read(sink.take())
+        (change,) = [data for name, data, _ in reader.events if name == "change"]
+        assert change["all"] is True
+        assert reader.unread == 0
+
+
+async def test_the_text_is_in_the_readers_language(tmp_path: Path) -> None:
+    """An identity's locale picks the text; the kind's first one is the default."""
+    async with a_node(tmp_path) as node:
+        korean = (await node.open(locale="ko-KR"))[1]
+        french = (await node.open(locale="fr"))[1]
+        await node.notify("2")
+        await node.hub.settled()
+        assert read(korean.take()).events[-1][1]["message"] == "카드"
+        assert read(french.take()).events[-1][1]["message"] == "Card 0"
+
+
+async def test_signals_go_to_the_named_recipients_only(tmp_path: Path) -> None:
+    """A signal has no id and touches nobody else's stream."""
+    async with a_node(tmp_path) as node:
+        from alimi.model import SignalTo
+
+        (_, mine), (_, other) = await node.open("2"), await node.open("3")
+        cursor = read(mine.take()).cursor
+        other.take()
+        await node.bus.publish([SignalTo("2", "board.changed", {"card": 12})])
+        reader = read(mine.take(), Reader(cursor=cursor))
+        assert reader.signals == [{"name": "board.changed", "data": {"card": 12}}]
+        assert reader.cursor == cursor
+        assert other.take() == b""
