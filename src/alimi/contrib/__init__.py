@@ -1,0 +1,1 @@
+"""Recording inside the transactions of other libraries, and answering through their types."""
