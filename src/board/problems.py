@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 
 from board.texts import say
 
-TYPE_BASE = "https://github.com/alimi/alimi/blob/main/docs/board.md#"
+#: A name to look up in the docs, not an address.
+TYPE_PREFIX = "urn:alimi-board:problem:"
 
 
 class Problem(Exception):
@@ -38,7 +39,7 @@ class Problem(Exception):
     def response(self, locale: str) -> JSONResponse:
         """The answer, in one language."""
         body: dict[str, Any] = {
-            "type": TYPE_BASE + self.key.replace("_", "-"),
+            "type": TYPE_PREFIX + self.key.replace("_", "-"),
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": say(locale, f"problem.{self.key}", **self.fields),

@@ -1,0 +1,18 @@
+/** Who is logged in, and the way out. */
+
+import { call, toLogin } from "./api.js";
+import { excuse } from "./notes.js";
+import { initials, page, t } from "./page.js";
+
+export function showAccount() {
+  const { id, name } = /** @type {{id: number, name: string}} */ (page.me);
+  const button = /** @type {HTMLElement} */ (document.querySelector(".account"));
+  button.setAttribute("aria-label", t("user_menu", { name }));
+  button.title = name;
+  const sign = /** @type {HTMLElement} */ (button.querySelector(".face"));
+  sign.textContent = initials(name);
+  sign.classList.add(`tint-${id % 8}`);
+  document.getElementById("log-out")?.addEventListener("click", () => {
+    call("DELETE", "session").then(toLogin).catch(excuse);
+  });
+}

@@ -1,0 +1,154 @@
+/** The lists and their cards. */
+
+import { call } from "./api.js";
+import { CardView } from "./card.js";
+import { arrange, h, icon } from "./dom.js";
+import { excuse } from "./notes.js";
+import { counted, t } from "./page.js";
+import { state } from "./state.js";
+
+/** @typedef {import("./state.js").List} List */
+
+const board = /** @type {HTMLElement} */ (document.getElementById("board"));
+const jumps = /** @type {HTMLElement} */ (document.querySelector(".jumps"));
+/** @type {Map<number, CardView>} */
+const cards = new Map();
+/** @type {Map<number, ListView>} */
+const lists = new Map();
+
+class ListView {
+  /** @param {number} id */
+  constructor(id) {
+    this.id = id;
+    this.name = h("span", { dir: "auto" });
+    this.count = h("span", { class: "count" });
+    this.rename = h("button", { type: "button", class: "quiet", click: () => this.#rename() }, icon("edit"));
+    const heading = h("h2", { id: `list-${id}` }, this.name);
+    this.head = h("header", {}, heading, this.count, this.rename);
+    this.cards = h("ol", { class: "cards", "aria-labelledby": `list-${id}` });
+    this.empty = h("p", { class: "empty" }, t("empty_list"));
+    this.adder = adder(t("add_card"), t("new_card"), 200, (title) =>
+      call("POST", "cards", { list_id: id, title }),
+    );
+    this.element = h("section", { class: "list", "data-list": id, "aria-labelledby": `list-${id}` });
+    this.element.append(this.head, this.cards, this.empty, this.adder);
+    this.jump = h("button", { type: "button", click: () => this.#show() });
+    seen.observe(this.element);
+  }
+
+  /** @param {List} list */
+  update(list) {
+    const inList = state.in(list.id);
+    this.name.textContent = list.name;
+    this.rename.setAttribute("aria-label", t("rename_list", { name: list.name }));
+    this.rename.title = t("rename_list", { name: list.name });
+    this.count.textContent = String(inList.length);
+    this.count.title = counted("cards", inList.length);
+    this.jump.textContent = list.name;
+    this.empty.hidden = inList.length > 0;
+    arrange(this.cards, inList.map((card) => viewOf(card).element));
+  }
+
+  #show() {
+    this.element.scrollIntoView({ inline: "center", block: "nearest" });
+  }
+
+  #rename() {
+    const input = h("input", { maxlength: 60, required: true, "aria-label": t("list_name") });
+    input.value = this.name.textContent;
+    const stop = () => {
+      form.replaceWith(this.head);
+      this.rename.focus();
+    };
+    const save = async (/** @type {Event} */ event) => {
+      event.preventDefault();
+      await call("PATCH", `lists/${this.id}`, { name: input.value }).then(stop, excuse);
+      await state.load();
+    };
+    const keydown = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && stop();
+    const blur = () => form.isConnected && stop();
+    const form = h("form", { class: "rename", submit: save, keydown }, input);
+    this.head.replaceWith(form);
+    input.select();
+    input.addEventListener("blur", blur);
+  }
+}
+
+/** A button that becomes a field. @param {string} label @param {string} hint @param {number} most @param {(text: string) => Promise<unknown>} send */
+function adder(label, hint, most, send) {
+  const input = h("input", { maxlength: most, required: true, placeholder: hint, "aria-label": hint });
+  const button = h("button", { type: "button", class: "quiet add" }, icon("plus"), label);
+  const form = h("form", { class: "adder", hidden: true }, input, h("button", { class: "primary" }, t("add")));
+  const open = (/** @type {boolean} */ on) => {
+    form.hidden = !on;
+    button.hidden = on;
+    (on ? input : button).focus();
+  };
+  button.addEventListener("click", () => open(true));
+  form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape" && !event.isComposing) open(false);
+  });
+  form.addEventListener("focusout", (/** @type {FocusEvent} */ event) => {
+    const inside = event.relatedTarget instanceof Node && form.contains(event.relatedTarget);
+    if (inside || input.value.trim() || !event.relatedTarget) return;
+    form.hidden = true;
+    button.hidden = false;
+  });
+  form.addEventListener("submit", async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const text = input.value.trim();
+    if (!text) return;
+    input.value = "";
+    try {
+      await send(text);
+      await state.load();
+      // One more: lists are written in one go.
+      input.scrollIntoView({ block: "nearest" });
+    } catch (problem) {
+      input.value = text;
+      excuse(problem);
+    }
+  });
+  return h("div", { class: "adding" }, button, form);
+}
+
+const moreLists = h(
+  "div",
+  { class: "list more" },
+  adder(t("add_list"), t("list_name"), 60, (name) => call("POST", "lists", { name })),
+);
+
+const seen = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const view = lists.get(Number(/** @type {HTMLElement} */ (target).dataset.list));
+      view?.jump.setAttribute("aria-current", String(isIntersecting));
+    }
+  },
+  { root: board, threshold: 0.6 },
+);
+
+/** @param {import("./state.js").Card} card */
+function viewOf(card) {
+  const view = cards.get(card.id) ?? new CardView(card.id);
+  cards.set(card.id, view);
+  view.update(card);
+  return view;
+}
+
+export function render() {
+  for (const id of cards.keys()) if (!state.card(id)) cards.delete(id);
+  for (const list of state.lists) {
+    if (!lists.has(list.id)) lists.set(list.id, new ListView(list.id));
+    lists.get(list.id)?.update(list);
+  }
+  const views = state.lists.flatMap((list) => lists.get(list.id) ?? []);
+  arrange(board, [...views.map((view) => view.element), moreLists]);
+  arrange(jumps, views.map((view) => view.jump));
+  board.setAttribute("aria-busy", "false");
+}
+
+/** @param {number} id */
+export const linkOf = (id) => cards.get(id)?.link;
+/** @param {number} id */
+export const slotOf = (id) => cards.get(id)?.element;

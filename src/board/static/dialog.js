@@ -1,0 +1,183 @@
+/** One card, opened: a dialog with an address of its own. */
+
+import { Assignee } from "./assignee.js";
+import { call, Problem } from "./api.js";
+import { linkOf } from "./board.js";
+import { Comments } from "./comments.js";
+import { h, icon, set } from "./dom.js";
+import { excuse, tell } from "./notes.js";
+import { ago, page, t, when } from "./page.js";
+import { state } from "./state.js";
+import { Words } from "./words.js";
+
+const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("card"));
+
+/** @type {CardPage | null} */
+let open = null;
+/** Of two cards asked for, the later one is shown, whichever answer comes first. */
+let asked = 0;
+
+class CardPage {
+  /** @param {any} card */
+  constructor(card) {
+    this.id = card.id;
+    const update = this.update.bind(this);
+    this.words = new Words(card.id, update);
+    this.assignee = new Assignee(card.id, update);
+    this.comments = new Comments(card.id);
+    this.list = h("select", { "aria-label": t("list"), change: () => this.#move() });
+    this.watch = h("button", { type: "button", class: "quiet", click: () => this.#watch() });
+    this.archive = h("button", { type: "button", class: "quiet", click: () => this.#archive() });
+    this.facts = h("p", { class: "hint" });
+    this.note = h("p", { class: "archived", hidden: true }, t("archived_note"));
+    this.update(card);
+  }
+
+  elements() {
+    const close = h("button", { type: "button", class: "quiet round", "aria-label": t("close"), click: shut }, icon("close"));
+    const number = h("span", { class: "number" }, `#${this.id}`);
+    const head = h("header", { class: "card-head" }, number, this.list, h("span", { class: "gap" }), close);
+    const side = h("div", { class: "card-actions" }, this.watch, this.archive);
+    return [head, this.note, this.words.title, this.assignee.element, this.words.element, this.comments.element, side, this.facts];
+  }
+
+  /** @param {any} card */
+  update(card) {
+    this.card = card;
+    this.words.update(card);
+    this.assignee.update(card.assignee_id);
+    const lists = state.lists.map((list) => h("option", { value: list.id }, list.name));
+    this.list.replaceChildren(...lists);
+    this.list.value = String(card.list_id);
+    set(this.watch, { "aria-pressed": String(card.watching) });
+    this.watch.replaceChildren(icon("eye"), t(card.watching ? "watching" : "watch"));
+    this.archive.replaceChildren(icon("archive"), t(card.archived ? "restore" : "archive"));
+    this.note.hidden = !card.archived;
+    const author = state.users.get(card.author_id)?.name ?? "";
+    const changed = h("time", { datetime: card.updated_at, title: when(card.updated_at) }, t("updated", { when: ago(card.updated_at) }));
+    this.facts.replaceChildren(t("author", { name: author }), " · ", changed);
+    document.title = `${card.title} – ${t("app")}`;
+  }
+
+  async refresh() {
+    const [card] = await Promise.all([call("GET", `cards/${this.id}`), this.comments.load()]);
+    this.update(card);
+  }
+
+  async #change(/** @type {string} */ method, /** @type {string} */ path, /** @type {unknown} */ body) {
+    try {
+      this.update(await call(method, `cards/${this.id}${path}`, body));
+      await state.load();
+      return true;
+    } catch (problem) {
+      excuse(problem);
+      return false;
+    }
+  }
+
+  #move() {
+    return this.#change("PATCH", "", { list_id: Number(this.list.value) });
+  }
+
+  async #watch() {
+    const watching = !this.card.watching;
+    if (await this.#change("PUT", "/watching", { watching })) {
+      tell(t(watching ? "watching_on" : "watching_off"));
+    }
+  }
+
+  async #archive() {
+    const archived = !this.card.archived;
+    if (!(await this.#change("PATCH", "", { archived })) || !archived) return;
+    const { id, title } = this.card;
+    shut();
+    tell(t("archived", { title }), {
+      label: t("undo"),
+      act: () => call("PATCH", `cards/${id}`, { archived: false }).then(() => state.load()).catch(excuse),
+    });
+  }
+}
+
+/** Open a card. @param {number} id @param {"push" | "keep"} mode "keep": the address is there already */
+export async function openCard(id, mode) {
+  const turn = ++asked;
+  try {
+    const card = await call("GET", `cards/${id}`);
+    if (turn !== asked) return;
+    open = new CardPage(card);
+    dialog.replaceChildren(...open.elements());
+    if (mode === "push") address(card.url);
+    if (!dialog.open) dialog.showModal();
+    dialog.scrollTop = 0;
+    await open.comments.load();
+  } catch (problem) {
+    if (problem instanceof Problem && problem.status === 404) gone();
+    else excuse(problem);
+  }
+}
+
+/** One step back leads out of the card, however many were looked at. @param {string} url */
+function address(url) {
+  if (dialog.open) history.replaceState(history.state, "", url);
+  else if (location.pathname !== url) history.pushState({ pushed: true }, "", url);
+}
+
+function gone() {
+  shut();
+  tell(t("gone"));
+}
+
+/** Somebody changed something. @param {number | null} id the card, or null for all */
+export async function refreshCard(id) {
+  if (!open || !dialog.open || (id !== null && id !== open.id)) return;
+  await open.refresh();
+}
+
+function shut() {
+  if (dialog.open) dialog.close();
+  else closed();
+}
+
+function closed() {
+  const id = open?.id;
+  open = null;
+  dialog.replaceChildren();
+  document.title = t("app");
+  if (history.state?.pushed) history.back();
+  else if (location.pathname !== "/") history.replaceState(null, "", "/");
+  if (id) linkOf(id)?.focus();
+}
+
+export function listenToDialog() {
+  dialog.addEventListener("close", () => open && closed());
+  // A click beside the card closes it; one that began inside (selecting text) does not.
+  dialog.addEventListener("mousedown", (event) => event.target === dialog && isOutside(event) && shut());
+  addEventListener("popstate", follow);
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element && event.target.closest("a[data-card]");
+    if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    openCard(Number(/** @type {HTMLElement} */ (link).dataset.card), "push");
+  });
+  if (page.card) openCard(page.card, "keep");
+}
+
+/** Back and forward. */
+function follow() {
+  const id = Number(/^\/cards\/(\d+)$/.exec(location.pathname)?.[1]);
+  if (id) openCard(id, "keep");
+  else if (dialog.open) {
+    const back = linkOf(open?.id ?? 0);
+    open = null;
+    dialog.close();
+    dialog.replaceChildren();
+    document.title = t("app");
+    back?.focus();
+  }
+}
+
+/** @param {MouseEvent} event */
+function isOutside({ clientX: x, clientY: y }) {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return x < left || x > right || y < top || y > bottom;
+}
