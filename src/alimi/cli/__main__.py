@@ -1,0 +1,5 @@
+"""`python -m alimi.cli` is `alimi`."""
+
+from alimi.cli import main
+
+main()

@@ -1,0 +1,110 @@
+"""The program: its commands, and how errors reach a person: one line, no traceback."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sqlite3
+import sys
+from typing import Annotated
+
+import typer
+
+from alimi import __version__
+from alimi.errors import AlimiError
+
+#: In the order in which a newcomer needs them; each is a module with a function of that name.
+COMMANDS = (
+    "init", "serve", "token", "tail", "notify", "doctor", "migrate", "sql", "epoch",
+)  # fmt: skip
+_INTERRUPTED = 130
+
+
+def run() -> int:
+    """Run the command of `sys.argv`; answers the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that cannot write Korean shows ?
+    try:
+        status = program()(prog_name="alimi", standalone_mode=False)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Who read us has left (`| head`); Python would complain once more while it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except typer.Abort:
+        return _fail("stopped, nothing was changed", 1)
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        return _fail(*told)
+    return status if isinstance(status, int) else 0
+
+
+def program() -> typer.Typer:
+    """The commands together."""
+    app = typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Alimi: notifications for the users of your application, the moment they happen.",
+        epilog=examples(
+            "alimi init", "alimi serve", "alimi notify 1 --text 'Hello'",
+            note="Each command explains itself: alimi serve --help",
+        ),
+    )  # fmt: skip
+    app.callback(invoke_without_command=True)(_begin)
+    for name in COMMANDS:
+        module = importlib.import_module(f"alimi.cli.{name}")
+        epilog = examples(*module.EXAMPLES)
+        app.command(name, epilog=epilog, no_args_is_help=False)(getattr(module, name))
+    return app
+
+
+def examples(*lines: str, note: str = "") -> str:
+    """The end of a help text; an empty line apart, because typer joins lines otherwise."""
+    shown = [f"  {line}".replace("[", "\\[") for line in lines]
+    return "\n\n".join(["Examples:", *shown, *([note] if note else [])])
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        print(f"alimi {__version__}")
+        raise typer.Exit
+
+
+def _begin(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", help="Say the version.", is_eager=True)
+    ] = False,
+) -> None:
+    _version(wanted=version)
+    if context.invoked_subcommand is None:
+        print(context.get_help(), end="")
+
+
+def _fail(text: str, status: int) -> int:
+    print(f"alimi: {' '.join(text.split())}", file=sys.stderr)
+    return status
+
+
+def _told(error: Exception) -> tuple[str, int] | None:
+    """What to tell and the exit status; None for what is our own fault."""
+    if isinstance(error, AlimiError):
+        return str(error), 1
+    if isinstance(error, sqlite3.Error):
+        return f"the database cannot be used: {error}", 1
+    if isinstance(error, OSError):
+        what = error.strerror or str(error)
+        return (f"{error.filename}: {what}" if error.filename else what), 1
+    # The usage errors of typer, and of click under older ones: they have no common public name.
+    status, say = getattr(error, "exit_code", None), getattr(error, "format_message", None)
+    if isinstance(status, int) and callable(say):
+        where = getattr(getattr(error, "ctx", None), "command_path", "alimi")
+        return f"{say()} See: {where} --help", status
+    return None

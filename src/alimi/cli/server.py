@@ -1,0 +1,156 @@
+"""uvicorn with Alimi alone on it: says goodbye to its streams before it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from alimi.errors import ConfigurationError
+from alimi.facade import Alimi
+
+logger = logging.getLogger("alimi")
+
+#: Descriptors beside the streams': the database, the log, requests under way.
+_OTHER_DESCRIPTORS = 200
+
+
+class Server(uvicorn.Server):
+    """Serves one Alimi; `ready` is called once it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, alimi: Alimi, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._alimi = alimi
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn would wait for open streams before anybody tells them: they hear it first."""
+        await self._alimi.drain()
+        await super().shutdown(sockets)
+        # Not later: leaving `serve`, uvicorn raises the signal again.
+        await self._alimi.close()
+
+
+def serve(app: Any, alimi: Alimi, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; both end in order and return."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",  # what it would do is done here, where an error can be told in one line
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=math.ceil(alimi.settings.drain_seconds) + 1,
+    )
+    server = Server(config, alimi, ready)
+    signal.signal(signal.SIGTERM, _ending(server))
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loops()) as runner:
+        runner.run(_serve(server, alimi, sockets))
+
+
+async def _serve(server: Server, alimi: Alimi, sockets: list[socket.socket]) -> None:
+    await alimi.start()
+    await server.serve(sockets)
+
+
+def _ending(server: Server) -> Callable[[int, FrameType | None], None]:
+    """SIGTERM before uvicorn listens for it, and after it has done what it asks."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if not server.started:
+            raise KeyboardInterrupt
+
+    return end
+
+
+def _loops() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional
+    except ModuleNotFoundError:
+        return None
+    return uvloop.new_event_loop
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets on every address that `host` means; `localhost` is two.
+
+    Raises ConfigurationError in words that say what to change.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        raise ConfigurationError(f"host: {host!r} is no address of this machine") from None
+    sockets: list[socket.socket] = []
+    failed: OSError | None = None
+    for family, _, _, _, address in dict.fromkeys(found):
+        try:
+            sockets.append(_bound(family, (address[0], port or _port_of(sockets), *address[2:])))
+        except OSError as error:
+            failed = error
+    if not sockets:
+        reason = failed.strerror if failed else "no address"
+        raise ConfigurationError(
+            f"cannot listen on {host} port {port}: {reason}; see --port, --host"
+        )
+    return sockets
+
+
+def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _port_of(sockets: Sequence[socket.socket]) -> int:
+    return int(sockets[0].getsockname()[1]) if sockets else 0
+
+
+def address_of(host: str, sockets: Sequence[socket.socket]) -> str:
+    """Where a browser on this machine finds the server."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}  # noqa: S104 - a name
+    shown = everywhere.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{shown}:{_port_of(sockets)}"
+
+
+def allow_descriptors(streams: int) -> None:
+    """Raise the soft limit of open files to what so many streams need, as far as one may."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ModuleNotFoundError:
+        return
+    wanted = streams + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < possible:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+            soft = possible
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        logger.warning(
+            "only %d files may be open: that is less than max_streams (%d) needs; raise ulimit -n",
+            soft, streams,
+        )  # fmt: skip
