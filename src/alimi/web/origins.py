@@ -85,10 +85,12 @@ def _host(origin: str) -> str | None:
 
 
 def _checked(origin: str) -> str:
+    if not isinstance(origin, str):
+        raise ConfigurationError(f"{origin!r} is no origin")
     try:
         parts = urlsplit(origin)
         port = parts.port
-    except (ValueError, TypeError, AttributeError):
+    except ValueError:
         raise ConfigurationError(f"{origin!r} is no origin") from None
     expected = f"{parts.scheme}://{parts.netloc}"
     is_plain = "@" not in origin and "*" not in origin and port != _DEFAULT_PORTS.get(parts.scheme)
