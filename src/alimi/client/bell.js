@@ -1,56 +1,59 @@
 /** `<alimi-bell>`: the bell with its badge, panel and toasts. Importing this module defines it. */
 
-import { Announcer } from "./announcer.js";
 import { Client } from "./client.js";
 import { BELL, h, icon, say, set } from "./dom.js";
 import { I18n } from "./i18n.js";
-import { TitleBadge, notifySystem } from "./outside.js";
-import { Panel } from "./panel.js";
+import { badgeTitle, notifySystem } from "./outside.js";
+import { makePanel } from "./panel.js";
 import { styles } from "./styles.js";
-import { Toasts } from "./toasts.js";
+import { makeToasts } from "./toasts.js";
 
 export { addCatalogue } from "./i18n.js";
 export { Client } from "./client.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 
-/** What the client tells, told on by the element as `alimi-…`. */
-const TOLD = ["notification", "counts", "signal", "hello", "reset", "state"];
+/** News is spoken at most once in so many milliseconds. */
+const PAUSE = 5000;
 
 export class AlimiBell extends HTMLElement {
-  static observedAttributes = ["src", "lang", "max", "title-badge", "all-href", "settings-href"];
+  static observedAttributes = ["src", "lang", "max", "title-badge"];
 
   /** @type {Client | null} */
   client = null;
   i18n = new I18n("en");
-  announcer = new Announcer();
-  host = this;
   /** @type {import("./types.d.ts").Credentials | null} */
   #credentials = null;
-  #title = new TitleBadge();
-  #shown = 0;
+  #news = 0;
+  #speak = 0;
+  #spoke = 0;
+  #titled = false;
 
   constructor() {
     super();
-    this.badge = h("span", { class: "badge", part: "badge", "aria-hidden": "true", hidden: "" });
+    this.openRow = this.openRow.bind(this);
+    this.badge = h("span.badge", { "aria-hidden": true });
     this.button = h(
-      "button",
-      { class: "bell", part: "bell", "aria-haspopup": "dialog", "aria-controls": "panel", click: () => this.toggle() },
+      "button.bell",
+      {
+        "aria-haspopup": "dialog",
+        "aria-controls": "panel",
+        click: () => this.toggle(),
+        animationend: () => this.button.classList.remove("ring"),
+      },
       h("slot", { name: "icon" }, icon(BELL)),
       this.badge,
     );
-    this.button.addEventListener("animationend", () => this.button.classList.remove("ring"));
-    this.openRow = this.openRow.bind(this);
-    this.panel = new Panel(/** @type {any} */ (this));
-    this.toasts = new Toasts(this.openRow);
+    // There from the start and never inside a button: else it is not spoken.
+    this.status = h("div.sr", { role: "status", "aria-atomic": true });
+    this.panel = makePanel(this);
+    this.toasts = makeToasts(this.openRow);
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [styles()];
-    root.append(this.button, this.panel.element, this.toasts.element, this.announcer.element);
+    root.append(this.button, this.panel.element, this.toasts.element, this.status);
   }
 
   connectedCallback() {
-    const lang = this.closest("[lang]")?.getAttribute("lang") || navigator.language;
-    this.i18n = new I18n(lang);
     this.#start();
   }
 
@@ -58,15 +61,12 @@ export class AlimiBell extends HTMLElement {
     this.close();
     this.client?.stop();
     this.client = null;
-    this.#title.show(0);
+    if (this.#titled) badgeTitle(0);
   }
 
   /** @param {string} name @param {string | null} was @param {string | null} is */
   attributeChangedCallback(name, was, is) {
-    if (!this.isConnected || was === is || !this.client) return;
-    if (name === "lang") this.i18n = new I18n(is || navigator.language);
-    if (name === "src") this.#start();
-    this.update();
+    if (this.client && was !== is) this.#start(name !== "src");
   }
 
   /** For pages without a cookie: answers the headers of each request, or null. */
@@ -97,41 +97,53 @@ export class AlimiBell extends HTMLElement {
     else this.open();
   }
 
-  #start() {
-    this.client?.stop();
-    const src = this.getAttribute("src");
-    const base = new URL(src ? src.replace(/\/*$/, "/") : "./", src ? document.baseURI : import.meta.url);
-    const client = (this.client = new Client(base.href));
-    client.api.credentials = this.#credentials;
-    for (const type of TOLD) {
-      client.addEventListener(type, (event) => {
-        if (client === this.client) this.#tell(type, /** @type {CustomEvent} */ (event).detail);
-      });
-    }
-    client.addEventListener("change", () => client === this.client && this.update());
-    this.update();
-    client.start();
+  /** @param {string} text for those who listen to the page */
+  announce(text) {
+    // The same words again are to be spoken again.
+    say(this.status, this.status.textContent === text ? text + "\xa0" : text);
   }
 
-  /** @param {string} type @param {any} detail */
+  /** @param {boolean} [keep] only the looks have changed */
+  #start(keep) {
+    this.i18n = new I18n(this.closest("[lang]")?.getAttribute("lang") || navigator.language);
+    if (!keep) {
+      this.client?.stop();
+      const src = this.getAttribute("src");
+      const base = src ? new URL(src, document.baseURI) : new URL(".", import.meta.url);
+      const client = (this.client = new Client(base.href));
+      client.api.credentials = this.#credentials;
+      client.tell = (type, detail) => client === this.client && this.#tell(type, detail);
+      client.start();
+    }
+    this.update();
+  }
+
+  /** @param {string} type @param {any} [detail] */
   #tell(type, detail) {
-    if (type === "notification") this.#news(detail);
-    if (type === "state") this.update();
+    if (type === "change") return this.update();
+    if (type === "notification") this.#ring(detail);
     this.#emit(type, detail);
   }
 
   /** @param {string} type @param {unknown} detail @param {boolean} [cancelable] */
   #emit(type, detail, cancelable) {
-    const event = new CustomEvent("alimi-" + type, { detail, cancelable, bubbles: true, composed: true });
-    return this.dispatchEvent(event);
+    const init = { detail, cancelable, bubbles: true, composed: true };
+    return this.dispatchEvent(new CustomEvent("alimi-" + type, init));
   }
 
   /** @param {Notification} row */
-  #news(row) {
+  #ring(row) {
     this.panel.news(row);
     if (row.seen_at || row.read_at || row.archived_at) return;
-    this.announcer.news(row.message, () => this.i18n);
     this.button.classList.add("ring");
+    this.#news++;
+    clearTimeout(this.#speak);
+    const speak = () => {
+      this.announce(this.i18n.t("spoken", this.#news, row.message));
+      this.#news = 0;
+      this.#spoke = Date.now();
+    };
+    this.#speak = setTimeout(speak, Math.max(250, this.#spoke + PAUSE - Date.now()));
     if (this.getAttribute("toasts") !== "off" && !this.panel.open && !document.hidden) {
       this.toasts.show(row, this.i18n.t("close"));
     }
@@ -143,9 +155,9 @@ export class AlimiBell extends HTMLElement {
   /** @param {Notification} row @param {Event} event */
   openRow(row, event) {
     const { button, ctrlKey, metaKey, shiftKey } = /** @type {MouseEvent} */ (event);
-    if (event.type === "auxclick" && button !== 1) return;
+    if (button > 1) return;
     if (!row.read_at) this.client?.mark({ action: "read", ids: [row.id] }).catch(() => {});
-    if (event.type === "auxclick" || ctrlKey || metaKey || shiftKey) return;
+    if (button || ctrlKey || metaKey || shiftKey) return;
     if (!this.#emit("open", { notification: row }, true)) event.preventDefault();
     else if (event.type === "system" && row.url) location.assign(row.url);
     this.close();
@@ -154,22 +166,20 @@ export class AlimiBell extends HTMLElement {
   update() {
     const { client, i18n } = this;
     if (!client) return;
-    const { unseen } = client.store.counts;
-    const n = this.panel.open ? 0 : unseen;
+    const { state } = client;
+    const n = this.panel.open ? 0 : client.store.counts.unseen;
     const max = Number(this.getAttribute("max")) || 99;
-    say(this.badge, n > max ? i18n.number.format(max) + "+" : i18n.number.format(n));
+    say(this.badge, n > max ? i18n.number(max) + "+" : i18n.number(n));
     this.badge.hidden = !n;
-    const signedOut = client.state === "out" || client.state === "denied";
-    const name = n ? i18n.t("badge", { n }) : i18n.t("title");
+    const bad = state === "out" || state === "denied" ? ". " + i18n.t(state) : "";
     set(this.button, {
-      "aria-label": signedOut ? `${name}: ${i18n.t(client.state === "out" ? "out" : "denied")}` : name,
+      "aria-label": (n ? i18n.t("badge", n) : i18n.t("title")) + bad,
       "aria-expanded": this.panel.open,
     });
-    set(this, { state: client.state });
-    if (this.hasAttribute("title-badge") || this.#shown) {
-      this.#shown = this.hasAttribute("title-badge") ? n : 0;
-      this.#title.show(this.#shown);
-    }
+    set(this, { state });
+    const titled = this.hasAttribute("title-badge");
+    if (titled || this.#titled) badgeTitle(titled ? n : 0);
+    this.#titled = titled;
     this.panel.update();
   }
 }

@@ -10,7 +10,6 @@ import { Store } from "./store.js";
 /** @typedef {import("./types.d.ts").Frame} Frame */
 /** @typedef {import("./types.d.ts").News} News */
 /** @typedef {import("./types.d.ts").State} State */
-/** @typedef {import("./types.d.ts").View} View */
 /** @typedef {import("./types.d.ts").Mark} Mark */
 /** @typedef {import("./types.d.ts").Marked} Marked */
 
@@ -22,8 +21,12 @@ const GLANCE = 5_000;
 /** @type {Record<string, import("./types.d.ts").Action>} */
 const OPPOSITE = { read: "unread", unread: "read", archive: "unarchive", unarchive: "archive" };
 
-/** Emits `change`, `state`, `counts`, `notification`, `signal`, `hello` and `reset`. */
-export class Client extends EventTarget {
+export class Client {
+  /**
+   * Called with `change`, `state`, `counts`, `notification`, `signal`, `hello` and `reset`.
+   * @type {(type: string, detail?: any) => void}
+   */
+  tell = () => {};
   /** @type {State} */
   state = "closed";
   tag = "";
@@ -35,12 +38,12 @@ export class Client extends EventTarget {
   #looked = 0;
   #backoff = new Backoff();
   #told = "";
+  #load = 0;
   /** @type {AbortController | null} */
   #life = null;
 
   /** @param {string} base address of the mount point */
   constructor(base) {
-    super();
     this.api = new Api(base.replace(/\/*$/, "/"));
     this.marks = new Marks(this.api, this.store);
   }
@@ -127,7 +130,7 @@ export class Client extends EventTarget {
       this.store.wipe(true);
       this.tag = tag;
       this.marks.adopt(tag);
-      if (other) this.#emit("reset", { ...counts, reason: "recipient" });
+      if (other) this.tell("reset", { ...counts, reason: "recipient" });
     }
     this.store.cursor ||= keptCursor(this.api.base, tag) || counts.cursor;
     this.store.count(counts);
@@ -175,16 +178,16 @@ export class Client extends EventTarget {
 
   /** @param {News & {t: "event"}} news */
   #frame({ event, frame, id }) {
-    if (event === "signal") return this.#emit(event, { name: frame.name, data: frame.data });
+    if (event === "signal") return this.tell(event, { name: frame.name, data: frame.data });
     if (event === "reset") this.store.wipe();
     if (event === "hello" || event === "reset") {
       this.store.resume(id);
       this.store.count(frame);
-      this.#emit(event, frame);
+      this.tell(event, frame);
       this.#flush();
     } else if (event === "message" || event === "change") {
       const row = this.store.apply(frame);
-      if (row) this.#emit("notification", row);
+      if (row) this.tell("notification", row);
     }
     this.#changed();
   }
@@ -194,12 +197,12 @@ export class Client extends EventTarget {
   }
 
   #changed() {
-    this.#emit("change");
+    this.tell("change");
     const { counts } = this.store;
     const told = `${counts.unread} ${counts.unseen}`;
     if (told === this.#told) return;
     this.#told = told;
-    this.#emit("counts", counts);
+    this.tell("counts", counts);
   }
 
   /** Back at the page: still the same recipient, and is the stream alive? */
@@ -227,35 +230,37 @@ export class Client extends EventTarget {
     this.state = state;
     // Who is signed out reads nothing more here.
     if (state === "out" || state === "denied") this.store.wipe();
-    this.#emit("state", { state });
+    this.tell("state", { state });
   }
 
-  /** @param {string} type @param {unknown} [detail] */
-  #emit(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
-
-  /** Loads a list, or its next page. @param {View} name @param {boolean} [more] */
-  async load(name, more = false) {
-    const view = this.store.views[name];
-    if (view.state === "loading" || (more && !view.next)) return;
-    view.state = "loading";
-    this.store.expect();
+  /** Loads the list, or its next page. @param {boolean} [more] */
+  async load(more = false) {
+    const { store } = this;
+    const { view, next } = store;
+    if (store.state === "loading" || (more && !next)) return;
+    store.state = "loading";
     this.#changed();
     const query = new URLSearchParams({ limit: "20" });
-    if (more && view.next) query.set("after", view.next);
-    if (name !== "all") query.set(name, "true");
+    if (more && next) query.set("after", next);
+    if (view !== "all") query.set(view, "true");
+    const run = ++this.#load;
     try {
       const page = await this.api.call("v1/inbox?" + query);
-      // A wiped store has other lists by now.
-      if (view !== this.store.views[name]) return;
+      // Another list or another recipient by now?
+      if (run !== this.#load || store.view !== view) return;
       if (tagOf(page.cursor) !== this.tag) return this.#begin();
-      this.store.merge(name, page, more);
+      store.merge(page, more);
     } catch (problem) {
-      view.state = "error";
-      if (problem instanceof Problem && problem.status === 401) this.#begin();
+      if (run !== this.#load) return;
+      store.state = "error";
+      this.#refused(problem);
     }
     this.#changed();
+  }
+
+  /** @param {unknown} problem a 401 ends more than this one call */
+  #refused(problem) {
+    if (problem instanceof Problem && problem.status === 401) this.#begin();
   }
 
   /**
@@ -270,7 +275,7 @@ export class Client extends EventTarget {
     try {
       return await sent;
     } catch (problem) {
-      if (problem instanceof Problem && problem.status === 401) this.#begin();
+      this.#refused(problem);
       throw problem;
     } finally {
       this.#changed();

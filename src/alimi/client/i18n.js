@@ -5,74 +5,66 @@ import { en, ko } from "./catalogues.js";
 /** @typedef {import("./catalogues.js").Key} Key */
 /** @typedef {Partial<Record<Key, import("./catalogues.js").Text>>} Catalogue */
 
-/** @type {Map<string, Catalogue>} */
-const catalogues = new Map(Object.entries({ en, ko }));
+/** @type {Record<string, Catalogue>} */
+const catalogues = { en, ko };
 
 /** Adds a language, or replaces some texts of one. @param {string} lang @param {Catalogue} texts */
 export function addCatalogue(lang, texts) {
-  catalogues.set(lang, { ...catalogues.get(lang), ...texts });
-  dispatchEvent(new CustomEvent("alimi-catalogue"));
+  catalogues[lang] = { ...catalogues[lang], ...texts };
 }
-
-/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
-const UNITS = [
-  ["day", 86_400],
-  ["hour", 3_600],
-  ["minute", 60],
-];
 
 export class I18n {
   /** @param {string} lang */
   constructor(lang) {
-    const short = lang.split("-")[0];
-    this.texts = catalogues.get(lang) || catalogues.get(short);
+    const texts = catalogues[lang] || catalogues[lang.split("-")[0]];
     // Texts and dates in two languages would be worse than English for both.
-    this.lang = this.texts ? lang : "en";
-    this.texts ||= en;
-    this.number = new Intl.NumberFormat(this.lang);
-    this.plural = new Intl.PluralRules(this.lang);
-    this.relative = new Intl.RelativeTimeFormat(this.lang, { numeric: "auto", style: "short" });
+    this.lang = texts ? lang : "en";
+    this.texts = { ...en, ...texts };
   }
 
-  /** @param {Key} key @param {{n?: number, text?: string}} [values] */
-  t(key, { n = 0, text = "" } = {}) {
-    let found = this.texts?.[key] ?? en[key];
-    if (typeof found === "object") found = found[this.plural.select(n)] ?? found.other;
-    return found.replace("{n}", this.number.format(n)).replace("{text}", () => text);
+  /** @param {Key} key @param {number} [n] @param {string} [text] */
+  t(key, n = 0, text = "") {
+    const found = this.texts[key];
+    const words = typeof found === "function" ? found(n) : found;
+    return words.replace("{n}", this.number(n)).replace("{text}", () => text);
   }
 
-  /** "5 min. ago" @param {Date} date */
+  /** @param {number} n */
+  number(n) {
+    return n.toLocaleString(this.lang);
+  }
+
+  /** @param {number} n @param {Intl.RelativeTimeFormatUnit} unit @param {"long" | "short"} style */
+  #relative(n, unit, style) {
+    return new Intl.RelativeTimeFormat(this.lang, { numeric: "auto", style }).format(-n, unit);
+  }
+
+  /** "5 min. ago"; from yesterday on, the hour: the day stands above it. @param {Date} date */
   ago(date) {
-    const seconds = (Date.now() - +date) / 1000;
-    if (seconds > 6 * 86_400) return this.#date(date, { month: "short", day: "numeric" });
-    for (const [unit, size] of UNITS) {
-      if (seconds >= size) return this.relative.format(-Math.floor(seconds / size), unit);
-    }
-    return this.t("now");
+    const minutes = Math.floor((Date.now() - +date) / 60_000);
+    if (minutes < 1) return this.t("now");
+    if (minutes < 60) return this.#relative(minutes, "minute", "short");
+    if (!daysSince(date)) return this.#relative(Math.floor(minutes / 60), "hour", "short");
+    return date.toLocaleTimeString(this.lang, { timeStyle: "short" });
   }
 
-  /** "Today", "Yesterday", "March 3" @param {Date} date */
+  /** "Today", "Yesterday", "Monday, March 3" @param {Date} date */
   day(date) {
-    const days = Math.round((midnight(new Date()) - midnight(date)) / 864e5);
-    if (days > 1) {
-      const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
-      return this.#date(date, { year, month: "long", day: "numeric", weekday: "long" });
-    }
-    const name = new Intl.RelativeTimeFormat(this.lang, { numeric: "auto" });
-    const text = name.format(-Math.max(0, days), "day");
+    const days = daysSince(date);
+    const text =
+      days > 1
+        ? date.toLocaleDateString(this.lang, { dateStyle: days > 300 ? "long" : "full" })
+        : this.#relative(Math.max(0, days), "day", "long");
     return text[0].toLocaleUpperCase(this.lang) + text.slice(1);
   }
 
   /** @param {Date} date */
   full(date) {
-    return this.#date(date, { dateStyle: "full", timeStyle: "short" });
-  }
-
-  /** @param {Date} date @param {Intl.DateTimeFormatOptions} options */
-  #date(date, options) {
-    return new Intl.DateTimeFormat(this.lang, options).format(date);
+    return date.toLocaleString(this.lang, { dateStyle: "full", timeStyle: "short" });
   }
 }
 
 /** @param {Date} date */
-const midnight = (date) => new Date(date).setHours(0, 0, 0, 0);
+const daysSince = (date) => Math.round((midnight() - midnight(date)) / 864e5);
+/** @param {Date} [date] */
+const midnight = (date = new Date()) => new Date(date).setHours(0, 0, 0, 0);

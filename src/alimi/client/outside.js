@@ -2,41 +2,38 @@
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 
-/** "(3) …" before the title, whatever the application does to its title meanwhile. */
-export class TitleBadge {
-  #prefix = "";
-  #observer = new MutationObserver(() => this.#apply());
+let prefix = "";
 
-  /** @param {number} count */
-  show(count) {
-    const bare = this.#bare();
-    this.#prefix = count ? `(${count}) ` : "";
-    if (document.title !== this.#prefix + bare) document.title = this.#prefix + bare;
-    this.#observer.disconnect();
-    if (count) this.#observer.observe(document.head, { childList: true, subtree: true, characterData: true });
-    const { setAppBadge } = navigator;
-    setAppBadge?.call(navigator, count).catch(() => {});
-  }
+/** Puts the prefix before the title, whatever the application has made of it meanwhile. */
+function retitle(was = prefix) {
+  const { title } = document;
+  const bare = was && title.startsWith(was) ? title.slice(was.length) : title;
+  if (title !== prefix + bare) document.title = prefix + bare;
+}
 
-  #bare() {
-    const { title } = document;
-    return this.#prefix && title.startsWith(this.#prefix) ? title.slice(this.#prefix.length) : title;
-  }
+/** @type {MutationObserver | undefined} */
+let observer;
 
-  #apply() {
-    const title = this.#prefix + this.#bare();
-    if (document.title !== title) document.title = title;
+/** "(3) …" before the title. @param {number} count */
+export function badgeTitle(count) {
+  const was = prefix;
+  prefix = count ? `(${count}) ` : "";
+  retitle(was);
+  if (!observer) {
+    observer = new MutationObserver(() => retitle());
+    observer.observe(document.head, { childList: true, subtree: true, characterData: true });
   }
+  navigator.setAppBadge?.(count).catch(() => {});
 }
 
 /** A notification of the system, for a hidden page whose reader has agreed. */
 /** @param {Notification} row @param {() => void} click */
-export function notifySystem(row, click) {
+export function notifySystem({ message, object, id }, click) {
   if (!document.hidden || globalThis.Notification?.permission !== "granted") return;
   try {
     // The tag keeps several tabs from showing it several times.
-    const shown = new Notification(row.message, { body: row.object?.name || "", tag: row.id });
-    shown.onclick = () => (focus(), click(), shown.close());
+    const shown = new Notification(message, { body: object?.name || "", tag: id });
+    shown.onclick = () => (focus(), click());
   } catch {
     // Some phones allow it to service workers only.
   }

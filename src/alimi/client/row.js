@@ -1,92 +1,78 @@
 /** One notification in the list. */
 
-import { BELL, BOX, CHECK, DOT, UNBOX, h, icon, safe, say, set } from "./dom.js";
+import { BELL, BOX, CHECK, DOT, h, icon, safe, say, set } from "./dom.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
-/** @typedef {import("./i18n.js").I18n} I18n */
+/** @typedef {import("./types.d.ts").Action} Action */
 
 let count = 0;
 
-export class Row {
-  #shown = "";
-
-  /**
-   * @param {Notification} row
-   * @param {(row: Notification, event: Event) => void} open
-   * @param {(row: Notification, action: "read" | "unread" | "archive" | "unarchive") => void} act
-   */
-  constructor(row, open, act) {
-    this.row = row;
-    this.url = safe(row.url);
-    const id = `row${++count}`;
-    const go = (/** @type {Event} */ event) => open(this.row, event);
-    this.body = h("span", { part: "body", class: "body", dir: "auto" });
-    this.what = h("span", { class: "what", dir: "auto" });
-    this.time = h("time", { part: "time" });
-    this.who = h("span", { dir: "auto" });
-    this.mark = h("span", { class: "sr" });
-    const text = h("span", { class: "text", id }, this.mark, this.body, this.what);
-    text.append(h("span", { class: "meta" }, this.who, this.time));
-    /** What has the focus: a real link when there is somewhere to go. */
-    this.link = h(
-      this.url ? "a" : "button",
-      { class: "link", part: "link", href: this.url, tabindex: -1, click: go, auxclick: go },
-      avatar(row),
-      text,
-    );
-    const button = (/** @type {() => void} */ click) =>
-      h("button", { class: "icon", tabindex: -1, "aria-describedby": id, click });
-    this.read = button(() => act(this.row, this.row.read_at ? "unread" : "read"));
-    this.archive = button(() => act(this.row, this.row.archived_at ? "unarchive" : "archive"));
-    const actions = h("span", { class: "actions", part: "actions" }, this.read, this.archive);
-    const dot = h("span", { class: "dot", part: "dot" });
-    this.element = h("li", {}, this.link, dot, actions);
-  }
-
-  /** @param {Notification} row @param {I18n} i18n */
-  update(row, i18n) {
-    const date = new Date(row.created_at);
-    const ago = i18n.ago(date);
-    const shown = JSON.stringify([row, ago, i18n.lang]);
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    this.row = row;
-    const unread = !row.read_at;
-    set(this.element, { part: unread ? "row row-unread" : "row", class: unread && "new" });
-    say(this.mark, unread ? i18n.t("unread") + " " : "");
-    say(this.body, row.message);
-    say(this.what, row.object?.name || "");
-    say(this.who, row.actor?.name || "");
-    say(this.time, ago);
-    set(this.time, { datetime: row.created_at, title: i18n.full(date) });
-    label(this.read, i18n.t(unread ? "markRead" : "markUnread"), unread ? CHECK : DOT);
-    const away = row.archived_at;
-    label(this.archive, i18n.t(away ? "unarchive" : "archive"), away ? UNBOX : BOX);
-  }
-
-  /** Puts this row, and no other, into the order of the Tab key. @param {boolean} on */
-  current(on) {
-    for (const element of [this.link, this.read, this.archive]) element.tabIndex = on ? 0 : -1;
-  }
+/**
+ * @param {Notification} row
+ * @param {(row: Notification, event: Event) => void} open
+ * @param {(row: Notification, action: Action) => void} act
+ */
+export function makeRow(row, open, act) {
+  const id = "row" + ++count;
+  const [mark, body, object, actor] = ["sr", "body", "object", "actor"].map((name) =>
+    h(`span.${name}`, { dir: "auto" }),
+  );
+  const time = h("time.time");
+  const meta = h("span.meta", {}, actor, time);
+  /** @param {Event} event */
+  const go = (event) => open(row, event);
+  const text = h("span.text", { id }, mark, body, object, meta);
+  const link = linkTo(row, go, text);
+  const [read, archive] = [
+    () => act(row, row.read_at ? "unread" : "read"),
+    () => act(row, row.archived_at ? "unarchive" : "archive"),
+  ].map((click) => h("button.icon", { "aria-describedby": id, click }));
+  const dot = h("span.dot");
+  const element = h("li", {}, link, dot, h("span.actions", {}, read, archive));
+  let shown = "";
+  return {
+    element,
+    link,
+    read,
+    archive,
+    /** @param {Notification} now @param {import("./i18n.js").I18n} i18n @param {boolean} current */
+    update(now, i18n, current) {
+      row = now;
+      const tabindex = current ? 0 : -1;
+      for (const part of [link, read, archive]) set(part, { tabindex });
+      const date = new Date(row.created_at);
+      const ago = i18n.ago(date);
+      const key = JSON.stringify([row, ago, i18n.lang]);
+      if (key === shown) return;
+      shown = key;
+      const unread = !row.read_at;
+      set(element, { part: unread ? "row row-unread" : "row", class: unread ? "new" : null });
+      say(mark, unread ? i18n.t("unread") + ". " : "");
+      say(body, row.message);
+      say(object, row.object?.name || "");
+      say(actor, row.actor?.name || "");
+      say(time, ago);
+      set(time, { datetime: row.created_at, title: i18n.full(date) });
+      label(read, i18n.t(unread ? "read" : "unmark"), unread ? CHECK : DOT);
+      label(archive, i18n.t(row.archived_at ? "restore" : "archive"), BOX);
+    },
+  };
 }
 
-/** @param {Element} button @param {string} text @param {string} path */
-function label(button, text, path) {
-  set(button, { "aria-label": text, title: text });
+/** @param {Element} button @param {string} title @param {string} path */
+export function label(button, title, path) {
+  set(button, { "aria-label": title, title });
   button.replaceChildren(icon(path));
 }
 
-/** @param {Notification} row */
-export function avatar({ actor }) {
-  const first = actor?.name ? [...actor.name][0] : "";
-  const face = h("span", { class: "face", part: "avatar", "aria-hidden": "true" });
-  face.append(first || icon(BELL));
+/** A real link when there is somewhere to go, so that all of a browser's gestures work. */
+/** @param {Notification} row @param {(event: Event) => void} click @param {Element} text */
+export function linkTo({ url, actor }, click, text) {
+  const href = safe(url);
   const image = safe(actor?.image);
-  if (image) {
-    const img = h("img", { src: image, alt: "", loading: "lazy" });
-    // Blocked or gone: the initial stays.
-    img.addEventListener("error", () => img.remove());
-    face.append(img);
-  }
-  return face;
+  // Blocked or gone, an image leaves the initial.
+  const img = image && h("img", { src: image, alt: "", error: () => /** @type {Element} */ (img).remove() });
+  const face = h("span.avatar", { "aria-hidden": true }, actor?.name ? [...actor.name][0] : icon(BELL), img);
+  const tag = href ? "a.link" : "button.link";
+  return h(/** @type {"a.link"} */ (tag), { href, click, auxclick: click }, face, text);
 }

@@ -1,75 +1,79 @@
-/** What this page knows of the inbox: rows, views, counts, and marks not yet confirmed. */
+/** What this page knows of the inbox: one list, the counts, and marks not yet confirmed. */
 
 import { tagOf, versionOf } from "./feed.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 /** @typedef {import("./types.d.ts").Frame} Frame */
-/** @typedef {import("./types.d.ts").Flags} Flags */
 /** @typedef {import("./types.d.ts").Mark} Mark */
 /** @typedef {import("./types.d.ts").View} View */
+/** @typedef {import("./types.d.ts").Counts} Counts */
 
-/** @typedef {{ids: string[], next: string | null, state: "" | "loading" | "ready" | "error"}} List */
 /** @typedef {{mark: Mark, ids: Set<string>}} Overlay a mark that the server has not confirmed */
 
-/** A list longer than this is fetched anew instead of growing on. */
+/** A list longer than this is loaded anew instead of growing on. */
 const LONG = 500;
 
-/** @returns {List} */
-const list = () => ({ ids: [], next: null, state: "" });
-
-/** @param {Notification} row */
-const isUnread = (row) => !row.archived_at && !row.read_at;
-/** @param {Notification} row */
-const isUnseen = (row) => !row.archived_at && !row.seen_at;
+/** @param {Notification | undefined} row @param {"read_at" | "seen_at"} flag */
+const lacks = (row, flag) => +!!(row && !row.archived_at && !row[flag]);
 
 export class Store {
   /** @type {Map<string, Notification>} as the server told them */
   #rows = new Map();
+  /** @type {string[]} */
+  #ids = [];
   /** @type {Set<Overlay>} */
   #overlays = new Set();
-  /** @type {Map<string, number>} what was told as new, so that a second telling is silent */
-  #told = new Map();
-  /** @type {Frame[] | null} what came while a page was under way */
-  #meanwhile = null;
-  #counts = { unread: 0, unseen: 0 };
+  /** @type {Set<string>} what was told as new, so that a second telling is silent */
+  #told = new Set();
+  /** @type {Frame[]} what came while a page was under way */
+  #late = [];
+  #unread = 0;
+  #unseen = 0;
   #countedAt = 0;
-  /** @type {Record<View, List>} */
-  views = { all: list(), unread: list(), archived: list() };
+  /** @type {View} */
+  view = "all";
+  /** @type {string | null} where the list's next page begins */
+  next = null;
+  /** @type {"" | "loading" | "ready" | "error"} of the list; empty: it is to be loaded */
+  state = "";
   /** How far this page follows the inbox: the stream's position, not the server's head. */
   cursor = "";
 
-  get version() {
-    return versionOf(this.cursor);
-  }
-
-  /** Forgets all of it. @param {boolean} [overlays] the unconfirmed marks too */
-  wipe(overlays) {
+  /** Forgets what the server told. @param {boolean} [marks] and what was marked here */
+  wipe(marks) {
     this.#rows.clear();
     this.#told.clear();
-    this.views = { all: list(), unread: list(), archived: list() };
-    this.cursor = "";
-    this.#counts = { unread: 0, unseen: 0 };
-    this.#countedAt = 0;
-    if (overlays) this.#overlays.clear();
+    if (marks) this.#overlays.clear();
+    this.#ids = [];
+    this.cursor = this.state = "";
+    this.#unread = this.#unseen = this.#countedAt = 0;
+    this.next = null;
+  }
+
+  /** @param {View} view */
+  select(view) {
+    this.view = view;
+    this.state = "";
+    this.#ids = [];
   }
 
   /** Counts as the server told them; an older telling changes nothing. @param {Frame} told */
-  count({ unread, unseen, cursor, version }) {
-    const at = version ?? versionOf(cursor || "");
-    if (unread === undefined || unseen === undefined || at < this.#countedAt) return;
-    this.#counts = { unread, unseen };
-    this.#countedAt = at;
+  count({ unread, unseen, cursor, version = versionOf(cursor || "") }) {
+    if (unread === undefined || version < this.#countedAt) return;
+    this.#unread = unread;
+    this.#unseen = unseen || 0;
+    this.#countedAt = version;
   }
 
-  /** Everything up to here is known, or will be asked for. @param {string} cursor */
+  /** Everything up to here is known. @param {string} cursor */
   reach(cursor) {
-    if (versionOf(cursor) > this.version) this.cursor = cursor;
+    if (versionOf(cursor) > versionOf(this.cursor)) this.cursor = cursor;
   }
 
-  /** The stream goes on from here; what lies before and was missed makes the lists stale. */
+  /** The stream goes on from here: what lies before and was missed is to be loaded. */
   /** @param {string} cursor */
   resume(cursor) {
-    if (versionOf(cursor) > this.version) this.stale();
+    if (versionOf(cursor) > versionOf(this.cursor)) this.state = "";
     this.reach(cursor);
   }
 
@@ -78,147 +82,104 @@ export class Store {
    * @param {Frame} frame
    * @returns {Notification | undefined} the row, if it is news to this page
    */
-  apply(frame, replayed = false) {
-    if (!replayed) this.#meanwhile?.push(frame);
+  apply(frame) {
+    const { id, ids = [], version = 0, seen_upto } = frame;
+    if (this.state === "loading") this.#late.push(frame);
     this.count(frame);
-    this.reach(`${tagOf(this.cursor)}.${frame.version}`);
-    if (frame.id) return this.#add(/** @type {Notification} */ (frame));
+    this.reach(`${tagOf(this.cursor)}.${version}`);
+    if (id) return this.#add(/** @type {Notification} */ (frame));
     // Over 100 rows the frame cannot name them all.
-    if (frame.all) this.stale();
-    if (frame.seen_upto) this.#patch([...this.#rows.keys()], frame, frame.seen_upto);
-    if (frame.ids) this.#patch(frame.ids, frame);
-  }
-
-  /** Lists are to be loaded again when next looked at. */
-  stale() {
-    for (const view of Object.values(this.views)) view.state = "";
-  }
-
-  /** @param {Notification} frame */
-  #add(frame) {
-    const { unread, unseen, ...row } = /** @type {Notification & Frame} */ (frame);
-    const told = this.#told.get(row.id) || 0;
-    this.#put(row);
-    for (const name of /** @type {View[]} */ (["all", "unread"])) {
-      const view = this.views[name];
-      if (view.state !== "ready" || view.ids.includes(row.id)) continue;
-      view.ids.unshift(row.id);
-      if (view.ids.length > LONG) view.state = "";
+    if (frame.all) this.state = "";
+    if (seen_upto) {
+      for (const row of this.#rows.values()) {
+        if (row.version <= seen_upto) row.seen_at ||= row.created_at;
+      }
     }
-    if (told >= row.version) return;
-    this.#told.set(row.id, row.version);
-    if (this.#told.size > LONG) this.#told.delete(this.#told.keys().next().value || "");
+    for (const one of ids) this.#patch(one, frame, version);
+  }
+
+  /** @param {Notification} row */
+  #add(row) {
+    this.#put(row);
+    if (this.state && this.view !== "archived" && !this.#ids.includes(row.id)) {
+      this.#ids.unshift(row.id);
+      if (this.#ids.length > LONG) this.state = "";
+    }
+    const key = row.id + " " + row.version;
+    if (this.#told.has(key)) return;
+    if (this.#told.size > LONG) this.#told.clear();
+    this.#told.add(key);
     return row;
   }
 
   /** @param {Notification} row */
   #put(row) {
-    if ((this.#rows.get(row.id)?.version || 0) <= row.version) this.#rows.set(row.id, row);
-  }
-
-  /** @param {string[]} ids @param {Frame} frame @param {number} [seenUpto] */
-  #patch(ids, frame, seenUpto) {
-    for (const id of ids) {
-      const row = this.#rows.get(id);
-      if (seenUpto) {
-        if (row && row.version <= seenUpto) row.seen_at ||= new Date().toISOString();
-        continue;
-      }
-      if (frame.deleted) this.#rows.delete(id);
-      else if (row && row.version <= (frame.version || 0)) {
-        this.#move(row, frame);
-        for (const flag of /** @type {(keyof Flags)[]} */ (["seen_at", "read_at", "archived_at"])) {
-          if (flag in frame) row[flag] = frame[flag];
-        }
-        row.version = frame.version || row.version;
-      } else if (!row) this.#absent(frame);
+    if (this.state && !(Number(this.#rows.get(row.id)?.version) > row.version)) {
+      this.#rows.set(row.id, row);
     }
   }
 
-  /** A row that enters a list which does not hold it: that list is loaded again. */
-  /** @param {Notification} row @param {Flags} flags */
-  #move(row, flags) {
-    if (flags.archived_at && !row.archived_at) this.views.archived.state = "";
-    if (!flags.archived_at && row.archived_at) this.#absent(flags);
-    else if (row.read_at && !flags.read_at && !this.views.unread.ids.includes(row.id)) {
-      this.views.unread.state = "";
+  /** @param {string} id @param {Frame} frame @param {number} version */
+  #patch(id, { deleted, seen_at, read_at, archived_at }, version) {
+    const row = this.#rows.get(id);
+    if (deleted) this.#rows.delete(id);
+    else if (!row) {
+      // It may come into this list, or not; only a look will tell.
+      if (this.view === "archived" && archived_at) this.state = "";
+    } else if (version >= row.version) {
+      this.#rows.set(id, { ...row, version, seen_at, read_at, archived_at });
+      // It comes back to a list that was loaded without it.
+      if (!archived_at === (this.view !== "archived") && !this.#ids.includes(id)) this.state = "";
     }
   }
 
-  /** @param {Flags} flags */
-  #absent(flags) {
-    if (flags.archived_at) this.views.archived.state = "";
-    else this.views.all.state = this.views.unread.state = "";
-  }
-
-  /** Call before a page is asked for: news from now on is applied to it as well. */
-  expect() {
-    this.#meanwhile ||= [];
-  }
-
-  /** @param {View} name @param {import("./types.d.ts").Page} page @param {boolean} more */
-  merge(name, page, more) {
-    const view = this.views[name];
+  /** @param {import("./types.d.ts").Page} page @param {boolean} [more] */
+  merge(page, more) {
+    if (!more) {
+      // What came in meanwhile stands before the page, the rest is replaced.
+      this.#ids = this.#ids.filter((id) => this.#late.some((frame) => frame.id === id));
+      for (const id of this.#rows.keys()) if (!this.#ids.includes(id)) this.#rows.delete(id);
+      this.reach(page.cursor);
+    }
     for (const row of page.items) this.#put(row);
-    const ids = page.items.map((row) => row.id);
-    view.ids = [...new Set(more ? [...view.ids, ...ids] : ids)];
-    view.next = page.next;
-    view.state = "ready";
+    this.#ids = [...new Set([...this.#ids, ...page.items.map((row) => row.id)])];
+    this.next = page.next;
     this.count(page);
-    if (!more) this.reach(page.cursor);
-    const missed = this.#meanwhile || [];
-    this.#meanwhile = null;
-    for (const frame of missed) this.apply(frame, true);
-  }
-
-  /** Takes read rows out of the unread list: not before one comes back to it. */
-  tidy() {
-    const { unread } = this.views;
-    unread.ids = unread.ids.filter((id) => {
-      const row = this.row(id);
-      return row && isUnread(row);
-    });
+    this.state = "ready";
+    for (const frame of this.#late.splice(0)) this.apply(frame);
   }
 
   /** @param {string} id @returns {Notification | undefined} as the reader shall see it */
   row(id) {
     let row = this.#rows.get(id);
-    for (const overlay of this.#overlays) {
-      if (row && overlay.ids.has(id)) row = marked(row, overlay.mark.action);
+    for (const { ids, mark } of this.#overlays) {
+      if (row && ids.has(id)) row = marked(row, mark.action);
     }
     return row;
   }
 
-  /** @param {View} name @returns {Notification[]} */
-  list(name) {
-    /** @type {Notification[]} */
-    const rows = [];
-    for (const id of this.views[name].ids) {
-      const row = this.row(id);
-      if (row && !row.archived_at === (name !== "archived")) rows.push(row);
-    }
-    return rows;
+  /** What the list shows. @returns {Notification[]} */
+  get rows() {
+    const rows = this.#ids.map((id) => this.row(id));
+    return /** @type {Notification[]} */ (
+      rows.filter((row) => row && !row.archived_at === (this.view !== "archived"))
+    );
   }
 
-  /** The server's counts, moved by what is marked here and not yet confirmed. */
+  /** The server's counts, moved by what is marked here and not yet confirmed. @type {Counts} */
   get counts() {
-    let { unread, unseen } = this.#counts;
-    /** @type {Set<string>} */
-    const touched = new Set();
-    let bulk = "";
-    for (const { mark, ids } of this.#overlays) {
-      for (const id of ids) touched.add(id);
-      if (mark.upto && versionOf(mark.upto) >= this.version) bulk += mark.action + " ";
-    }
-    for (const id of touched) {
-      const was = this.#rows.get(id);
+    let unread = this.#unread;
+    let unseen = this.#unseen;
+    for (const [id, was] of this.#overlays.size ? this.#rows : []) {
       const is = this.row(id);
-      if (!was) continue;
-      unread += +!!(is && isUnread(is)) - +isUnread(was);
-      unseen += +!!(is && isUnseen(is)) - +isUnseen(was);
+      unread += lacks(is, "read_at") - lacks(was, "read_at");
+      unseen += lacks(is, "seen_at") - lacks(was, "seen_at");
     }
-    if (/read |archive /.test(bulk)) unread = 0;
-    if (bulk) unseen = 0;
+    for (const { mark } of this.#overlays) {
+      if (!mark.upto || versionOf(mark.upto) < this.#countedAt) continue;
+      unseen = 0;
+      if (mark.action !== "seen") unread = 0;
+    }
     return { unread: Math.max(0, unread), unseen: Math.max(0, unseen), cursor: this.cursor };
   }
 
@@ -237,14 +198,12 @@ export class Store {
 
   /** @param {Overlay} overlay @param {import("./types.d.ts").Marked} answer */
   confirm(overlay, answer) {
-    this.lift(overlay);
     const { action } = overlay.mark;
-    if (action !== "seen" && answer.count > answer.changed.length) this.stale();
+    this.lift(overlay);
+    if (action !== "seen" && answer.count > answer.changed.length) this.state = "";
     for (const id of answer.changed) {
       const row = this.#rows.get(id);
-      const flags = row && marked(row, action);
-      if (!flags) this.#patch([id], { deleted: action === "delete", version: answer.version });
-      else this.#patch([id], { ...flags, version: answer.version });
+      this.#patch(id, (row && marked(row, action)) || { deleted: true }, answer.version);
     }
     this.count(answer);
   }
@@ -255,8 +214,8 @@ function marked(row, action) {
   const now = new Date().toISOString();
   const seen_at = row.seen_at || now;
   if (action === "seen") return { ...row, seen_at };
-  if (action === "read") return { ...row, seen_at, read_at: row.read_at || now };
+  if (action === "read") return { ...row, seen_at, read_at: now };
   if (action === "unread") return { ...row, read_at: null };
-  if (action === "archive") return { ...row, archived_at: row.archived_at || now };
+  if (action === "archive") return { ...row, archived_at: now };
   if (action === "unarchive") return { ...row, archived_at: null };
 }
