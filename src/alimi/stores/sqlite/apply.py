@@ -13,6 +13,7 @@ from alimi.stores.sqlite.claims import Claim, Claims
 from alimi.stores.sqlite.connections import savepoint
 from alimi.stores.sqlite.inboxes import Inbox
 from alimi.stores.sqlite.sql import SQL
+from alimi.stores.sqlite.statements import as_json, insert_many
 from alimi.stores.sqlite.transaction import Transaction
 
 #: Errors that one entry causes and that it would cause again.  All others (disk full, I/O, a lock)
@@ -151,8 +152,8 @@ class Batch:
 
     def _load_keys(self, keys: list[str]) -> None:
         if keys:
-            wanted = msgspec.json.encode(keys).decode()
-            self._keys.update(self._tx.db.execute(SQL["known_keys"], (wanted,)))
+            (found,) = self._tx.db.execute(SQL["known_keys"], (as_json(keys),)).fetchone()
+            self._keys.update(msgspec.json.decode(found))
 
     def _event(self, claim: Claim, event: Event) -> None:
         if event.key is not None and not self._first_use(claim, event, event.key):
@@ -186,8 +187,10 @@ class Batch:
 
     def _owners(self, event: Event) -> set[str]:
         """Who has this notification already, though its key may be forgotten."""
-        wanted = msgspec.json.encode(event.recipients).decode()
-        return {row[0] for row in self._tx.db.execute(SQL["owners"], (wanted, event.id))}
+        (found,) = self._tx.db.execute(
+            SQL["owners"], (as_json(event.recipients), event.id)
+        ).fetchone()
+        return set(msgspec.json.decode(found))
 
     def _insert(self, event: Event, recipients: tuple[str, ...]) -> None:
         content = msgspec.json.encode(event.content).decode()
@@ -210,11 +213,11 @@ class Batch:
         """Write what was collected; before a retraction, because that reads it."""
         db = self._tx.db
         if self._rows:
-            db.executemany(SQL["insert"], self._rows)
+            insert_many(db, "insert", self._rows)
             self._rows = []
             inboxes.save(db, self._moved())
         if self._new_keys:
-            db.executemany(SQL["remember_key"], self._new_keys)
+            insert_many(db, "remember_key", self._new_keys)
             self._new_keys = []
 
     def _moved(self) -> list[Inbox]:
@@ -239,9 +242,10 @@ class Batch:
         return finished
 
     def _unread_about(self, retraction: Retraction, limit: int) -> list[tuple[int, str]]:
+        db, about = self._tx.db, retraction.about
         if retraction.recipients is None:
-            found = self._tx.db.execute(SQL["unread_about"], (retraction.about, limit))
+            (found,) = db.execute(SQL["unread_about"], (about, limit)).fetchone()
         else:
-            wanted = msgspec.json.encode(retraction.recipients).decode()
-            found = self._tx.db.execute(SQL["unread_about_of"], (retraction.about, wanted, limit))
-        return found.fetchall()
+            wanted = as_json(retraction.recipients)
+            (found,) = db.execute(SQL["unread_about_of"], (about, wanted, limit)).fetchone()
+        return inboxes.decode_rows(found)

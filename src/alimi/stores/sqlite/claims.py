@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
@@ -11,6 +11,10 @@ from alimi.stores.sqlite.sql import SQL
 from alimi.stores.sqlite.transaction import Transaction
 
 _decode_entry = msgspec.json.Decoder(Entry).decode
+#: seq, rest, fingerprint, recipients, body
+_Text = str | bytes
+_Row = tuple[int, int, _Text | None, _Text | None, _Text]
+_decode_rows = msgspec.json.Decoder(list[tuple[int, int, str | None, str | None, str]]).decode
 _decode_recipients = msgspec.json.Decoder(tuple[str, ...]).decode
 #: How much of an error a dead letter keeps.
 _MAX_ERROR = 2000
@@ -39,30 +43,33 @@ class Claims(msgspec.Struct):
 
 def claim(tx: Transaction, limit: int) -> Claims:
     """The next entries in order, up to `limit` notifications but at least one entry."""
-    claims, total = Claims(0), 0
-    for row in tx.db.execute(SQL["claim"], (limit,)).fetchall():
-        total += max(1, row[1])
-        if total > limit and claims.found:
-            break
-        claims.found.append(_read(row))
-    return claims
+    return _claim(tx, 0, SQL["claim"], {"limit": limit})
 
 
 def claim_bulk(tx: Transaction) -> Claims:
     """One piece of the bulk lane."""
-    row = tx.db.execute(SQL["claim_bulk"]).fetchone()
-    return Claims(1, [] if row is None else [_read(row)])
+    return _claim(tx, 1, SQL["claim_bulk"], {})
 
 
-def _read(row: tuple[Any, ...]) -> Claim:
-    seq, _, rest, fingerprint, recipients, body = row
+def _claim(tx: Transaction, lane: int, query: str, values: dict[str, int]) -> Claims:
+    (found,) = tx.db.execute(query, values).fetchone()
+    try:
+        rows: Sequence[_Row] = _decode_rows(found)
+    except ValueError:  # some row is not even text: go on with the first one, whichever that is
+        rows = tx.db.execute(SQL["claim_first"], (lane,)).fetchall()
+    return Claims(lane, [_read(row) for row in rows])
+
+
+def _read(row: _Row) -> Claim:
+    seq, rest, mark, recipients, body = row
     try:
         entry = _decode_entry(body)
         if recipients is not None:
             entry = msgspec.structs.replace(entry, recipients=_decode_recipients(recipients))
-        if isinstance(entry, Event) and entry.key is not None and fingerprint is None:
-            fingerprint = entry.fingerprint().encode()
-        mark = None if fingerprint is None else fingerprint.decode("ascii", "replace")
+        if isinstance(entry, Event) and entry.key is not None and mark is None:
+            mark = entry.fingerprint()
+        if isinstance(mark, bytes):
+            mark = mark.decode("ascii", "replace")
     except (ValueError, TypeError) as error:
         return Claim(seq, error, None, 0)
     return Claim(seq, entry, mark, rest)

@@ -18,7 +18,6 @@ import struct
 from pathlib import Path
 
 from alimi.stores.sqlite.sql import SQL
-from alimi.stores.sqlite.transaction import read_epoch
 
 log = logging.getLogger("alimi.sqlite")
 
@@ -90,8 +89,7 @@ def check(db: sqlite3.Connection, sidecar: Sidecar) -> None:
     """Compare file and memory; call it inside a write transaction, so that neither moves."""
     if not sidecar.works:
         return
-    epoch = read_epoch(db)
-    (count,) = db.execute(SQL["changes_made"]).fetchone()
+    epoch, count = db.execute(SQL["identity"]).fetchone()
     remembered = sidecar.recall()
     if remembered is not None and remembered[0] == epoch and remembered[1] <= count:
         return
@@ -113,6 +111,6 @@ def renew(db: sqlite3.Connection, sidecar: Sidecar) -> str:
     """A new identity for the store, in the file and in the memory; inside a write transaction."""
     epoch = secrets.token_hex(16)
     db.execute(SQL["set_epoch"], (epoch,))
-    (count,) = db.execute(SQL["changes_made"]).fetchone()
+    _, count = db.execute(SQL["identity"]).fetchone()
     sidecar.begin(epoch, count)
     return epoch

@@ -18,91 +18,118 @@ from alimi.model import (
     PageQuery,
     Positions,
 )
-from alimi.stores.sqlite import inboxes
-from alimi.stores.sqlite.inboxes import Inbox
 from alimi.stores.sqlite.sql import SQL
-from alimi.stores.sqlite.transaction import read_epoch, tag_of
+from alimi.stores.sqlite.statements import as_json
+from alimi.stores.sqlite.transaction import tag_of
 
-_decode_content = msgspec.json.Decoder(Content).decode
 Items = tuple[Notification | BulkChange, ...]
+#: One inbox to read, and after which version; None asks only for its head.
+Asked = tuple[str, int | None]
 
 
-def notification(row: Sequence[Any]) -> Notification:
-    """From the thirteen columns that every reading query selects in this order."""
+class _Row(msgspec.Struct, array_like=True):
+    """What every reading query gathers of a notification, in this order."""
+
+    id: Any
+    version: Any
+    born: Any
+    content_version: Any
+    kind: Any
+    category: Any
+    content: Content | None
+    created_at: Any
+    seen_at: Any
+    read_at: Any
+    archived_at: Any
+    expires_at: Any
+    deleted_at: Any
+
+
+class _Found(_Row, array_like=True):
+    """A row, or none, with its inbox's facts; `place` says which of those asked."""
+
+    place: int
+    head: int | None
+    floor: int | None
+    seen_upto: int | None
+    seen_version: int | None
+    unread: int | None
+    unseen: int | None
+
+
+_decode_rows = msgspec.json.Decoder(list[_Row]).decode
+_decode_found = msgspec.json.Decoder(list[_Found]).decode
+_NO_CONTENT = Content({})
+
+
+def _notification(row: _Row) -> Notification:
     return Notification(
-        id=row[0],
-        version=row[1],
-        born=row[2],
-        content_version=row[3],
-        kind=row[4],
-        category=row[5],
-        content=_decode_content(row[6]),
-        created_at=row[7],
-        seen_at=row[8],
-        read_at=row[9],
-        archived_at=row[10],
-        expires_at=row[11],
-        deleted=bool(row[12]),
+        row.id,
+        row.version,
+        row.born,
+        row.content_version,
+        row.kind,
+        row.category,
+        row.content or _NO_CONTENT,
+        row.created_at,
+        row.seen_at,
+        row.read_at,
+        row.archived_at,
+        row.expires_at,
+        deleted=row.deleted_at is not None,
     )
 
 
-def changes_after(
-    db: sqlite3.Connection, wanted: Sequence[tuple[str, int | None]], limit: int
-) -> list[Changes]:
+def changes_after(db: sqlite3.Connection, wanted: Sequence[Asked], limit: int) -> list[Changes]:
     """What changed in each inbox after its position, in the order asked."""
-    epoch = read_epoch(db)
-    asked = msgspec.json.encode(wanted).decode()
-    found: list[tuple[Sequence[Any], list[Sequence[Any]]]] = [((), []) for _ in wanted]
-    for row in db.execute(SQL["changes"], {"wanted": asked, "limit": limit + 1}):
-        _, rows = found[row[0]]
-        found[row[0]] = row, rows
-        if row[7] is not None:
-            rows.append(row[7:])
-    answers = []
-    for (recipient, after), (facts, rows) in zip(wanted, found, strict=True):
-        items, upto = _whole_versions(db, recipient, sorted(rows, key=_version), limit)
-        answers.append(_changes(tag_of(epoch, recipient), (recipient, after), facts, items, upto))
-    return answers
+    values = {"wanted": as_json(wanted), "limit": limit + 1}
+    epoch, text = db.execute(SQL["changes"], values).fetchone()
+    found: list[list[_Found]] = [[] for _ in wanted]
+    for row in _decode_found(text):
+        found[row.place].append(row)
+    return [
+        _changes(db, epoch, asked, rows, limit) for asked, rows in zip(wanted, found, strict=True)
+    ]
 
 
 def _changes(
-    tag: str,
-    asked: tuple[str, int | None],
-    facts: Sequence[Any],
-    items: Items,
-    upto: int | None,
+    db: sqlite3.Connection, epoch: str, asked: Asked, found: list[_Found], limit: int
 ) -> Changes:
-    head, floor, seen_upto, seen_version, unread, unseen = (each or 0 for each in facts[1:7])
+    recipient, after = asked
+    facts = found[0]
+    rows = [] if facts.id is None else sorted(found, key=_version)
+    items, upto = _whole_versions(db, recipient, rows, limit)
+    head = facts.head or 0
     return Changes(
-        recipient=asked[0],
-        tag=tag,
-        after=asked[1],
+        recipient=recipient,
+        tag=tag_of(epoch, recipient),
+        after=after,
         upto=head if upto is None else upto,
         head=head,
-        floor=floor,
-        seen_upto=seen_upto,
-        seen_version=seen_version,
-        counts=Counts(unread, unseen),
+        floor=facts.floor or 0,
+        seen_upto=facts.seen_upto or 0,
+        seen_version=facts.seen_version or 0,
+        counts=Counts(facts.unread or 0, facts.unseen or 0),
         items=items,
         more=upto is not None and upto < head,
     )
 
 
-def _version(row: Sequence[Any]) -> int:
-    version: int = row[1]
+def _version(row: _Row) -> int:
+    version: int = row.version
     return version
 
 
 def _whole_versions(
-    db: sqlite3.Connection, recipient: str, rows: list[Sequence[Any]], limit: int
+    db: sqlite3.Connection, recipient: str, rows: Sequence[_Row], limit: int
 ) -> tuple[Items, int | None]:
     """Items that cut no version in two, and where they end (None: at the head)."""
     if len(rows) <= limit:
-        return tuple(map(notification, rows)), None
-    torn = _version(rows[-1])
-    whole = [row for row in rows if _version(row) < torn]
+        return tuple(map(_notification, rows)), None
+    torn = rows[-1].version
+    whole = [row for row in rows if row.version < torn]
     if whole:
-        return tuple(map(notification, whole)), _version(whole[-1])
+        return tuple(map(_notification, whole)), whole[-1].version
     return (_as_a_whole(db, recipient, torn),), torn
 
 
@@ -121,25 +148,30 @@ def _as_a_whole(db: sqlite3.Connection, recipient: str, version: int) -> BulkCha
 
 def page(db: sqlite3.Connection, recipient: str, query: PageQuery) -> Page:
     """Rows, counts and head from one snapshot."""
-    inbox = inboxes.load(db, [recipient]).get(recipient) or Inbox(recipient)
     filters, values = _filters(query)
     limit = query.limit if query.ids is None else len(query.ids)
-    values |= {"recipient": recipient, "seen_upto": inbox.seen_upto, "limit": limit + 1}
-    rows = db.execute(SQL["page"].format(filters=filters), values).fetchall()
-    items = tuple(map(notification, rows[:limit]))
+    values |= {"recipient": recipient, "limit": limit + 1}
+    statement = SQL["page"].format(filters=filters)
+    epoch, facts, text = db.execute(statement, values).fetchone()
+    head, unread, unseen = msgspec.json.decode(facts or "[0,0,0]")
+    rows = sorted(_decode_rows(text), key=_content_version, reverse=True)
     return Page(
-        items=items,
-        next=items[-1].content_version if items and len(rows) > limit else None,
-        counts=inbox.counts,
-        head=inbox.version,
-        tag=tag_of(read_epoch(db), recipient),
+        items=tuple(map(_notification, rows[:limit])),
+        next=rows[limit - 1].content_version if len(rows) > limit else None,
+        counts=Counts(unread, unseen),
+        head=head,
+        tag=tag_of(epoch, recipient),
     )
+
+
+def _content_version(row: _Row) -> int:
+    version: int = row.content_version
+    return version
 
 
 def _filters(query: PageQuery) -> tuple[str, dict[str, Any]]:
     if query.ids is not None:
-        wanted = msgspec.json.encode(query.ids).decode()
-        return "AND n.id IN (SELECT value FROM json_each(:ids))", {"ids": wanted}
+        return "AND n.id IN (SELECT value FROM json_each(:ids))", {"ids": as_json(query.ids)}
     parts = ["AND n.archived_at IS NOT NULL" if query.archived else "AND n.archived_at IS NULL"]
     if query.before is not None:
         parts.append("AND n.content_version < :before")
@@ -152,7 +184,5 @@ def _filters(query: PageQuery) -> tuple[str, dict[str, Any]]:
 
 def positions(db: sqlite3.Connection, recipients: Sequence[str]) -> Positions:
     """The epoch and the heads."""
-    asked = msgspec.json.encode(recipients).decode()
-    heads = dict.fromkeys(recipients, 0)
-    heads.update(db.execute(SQL["heads"], (asked,)))
-    return Positions(read_epoch(db), heads)
+    epoch, text = db.execute(SQL["heads"], (as_json(recipients),)).fetchone()
+    return Positions(epoch, dict.fromkeys(recipients, 0) | msgspec.json.decode(text))

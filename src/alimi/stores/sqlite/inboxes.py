@@ -13,9 +13,10 @@ import msgspec
 
 from alimi.model import Counts
 from alimi.stores.sqlite.sql import SQL
+from alimi.stores.sqlite.statements import as_json, insert_many
 
 
-class Inbox(msgspec.Struct):
+class Inbox(msgspec.Struct, array_like=True):
     """One inbox's facts inside a transaction."""
 
     recipient: str
@@ -33,15 +34,20 @@ class Inbox(msgspec.Struct):
         return Counts(self.unread, self.unseen)
 
 
+#: What a query answers that gathers (rowid, recipient).
+decode_rows = msgspec.json.Decoder(list[tuple[int, str]]).decode
+_decode = msgspec.json.Decoder(list[Inbox]).decode
+
+
 def load(db: sqlite3.Connection, recipients: Collection[str]) -> dict[str, Inbox]:
     """Those that exist."""
-    wanted = msgspec.json.encode(list(recipients)).decode()
-    return {row[0]: Inbox(*row) for row in db.execute(SQL["inboxes"], (wanted,))}
+    (found,) = db.execute(SQL["inboxes"], (as_json(recipients),)).fetchone()
+    return {inbox.recipient: inbox for inbox in _decode(found)}
 
 
 def save(db: sqlite3.Connection, inboxes: Iterable[Inbox]) -> None:
     """Write them back, new ones too."""
-    db.executemany(SQL["save_inbox"], [msgspec.structs.astuple(inbox) for inbox in inboxes])
+    insert_many(db, "save_inbox", [msgspec.structs.astuple(inbox) for inbox in inboxes])
 
 
 def stamp(
@@ -85,7 +91,7 @@ def bury_rows(db: sqlite3.Connection, now: int, rows: Iterable[tuple[int, str]])
         by_recipient.setdefault(recipient, []).append(rowid)
     inboxes = load(db, by_recipient)
     for recipient, rowids in by_recipient.items():
-        wanted = {"rowids": msgspec.json.encode(rowids).decode()}
+        wanted = {"rowids": as_json(rowids)}
         bury(db, inboxes[recipient], now, "rowid IN (SELECT value FROM json_each(:rowids))", wanted)
     save(db, inboxes.values())
     return list(inboxes.values())

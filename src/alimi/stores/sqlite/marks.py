@@ -10,6 +10,7 @@ from alimi.model import Action, Counts, Mark, Marked
 from alimi.stores.sqlite import inboxes
 from alimi.stores.sqlite.inboxes import Inbox
 from alimi.stores.sqlite.sql import SQL
+from alimi.stores.sqlite.statements import as_json
 from alimi.stores.sqlite.transaction import Transaction
 
 #: Rows that an action would change; all others stay as they are.
@@ -47,7 +48,7 @@ def mark(tx: Transaction, recipient: str, mark: Mark) -> Marked:
 
 def _change(tx: Transaction, inbox: Inbox, mark: Mark) -> tuple[int, tuple[str, ...]]:
     target, value = _target(mark)
-    where = f"{target} AND {_ELIGIBLE[mark.action]}"
+    where = f"recipient = :recipient AND {target} AND {_ELIGIBLE[mark.action]}"
     values = {"target": value, "now": tx.now}
     if mark.action == "delete":
         count = inboxes.bury(tx.db, inbox, tx.now, where, values)
@@ -57,20 +58,17 @@ def _change(tx: Transaction, inbox: Inbox, mark: Mark) -> tuple[int, tuple[str, 
         return 0, ()
     inboxes.save(tx.db, [inbox])
     named = {"recipient": inbox.recipient, "version": inbox.version, "limit": MAX_IDS}
-    return count, tuple(row[0] for row in tx.db.execute(SQL["ids_of_version"], named))
+    (ids,) = tx.db.execute(SQL["ids_of_version"], named).fetchone()
+    return count, tuple(msgspec.json.decode(ids))
 
 
 def _target(mark: Mark) -> tuple[str, Any]:
     if mark.ids is not None:
-        return "id IN (SELECT value FROM json_each(:target))", _json(mark.ids)
+        return "id IN (SELECT value FROM json_each(:target))", as_json(mark.ids)
     if mark.at is not None:
         return "version = :target", mark.at
     shown = "IS NOT NULL" if mark.action == "unarchive" else "IS NULL"
     return f"content_version <= :target AND archived_at {shown}", mark.upto
-
-
-def _json(value: tuple[str, ...]) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _pass_watermark(tx: Transaction, inbox: Inbox, wanted: int) -> int:

@@ -8,6 +8,7 @@ import msgspec
 
 from alimi.model import Entry, Event, Receipt, event_id, now_ms
 from alimi.stores.sqlite.sql import SQL
+from alimi.stores.sqlite.statements import as_json, insert_many
 from alimi.stores.sqlite.transaction import Transaction
 
 #: An event to more recipients goes to the bulk lane, where it does not hold up the others.
@@ -17,6 +18,9 @@ PIECE = 500
 
 #: lane, size, rest, event_id, key, fingerprint, recorded_at, recipients, body
 Row = tuple[int, int, int, str, str | None, str | None, int, str | None, str]
+#: Who used a key, and for which body.
+Use = tuple[str, str | None]
+_decode_uses = msgspec.json.Decoder(list[tuple[str, str, str | None]]).decode
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -65,18 +69,26 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def append(tx: Transaction, prepared: Sequence[Prepared]) -> list[Receipt]:
-    """Write them in order, but not those whose key was used before."""
-    if all(each.key is None for each in prepared):
-        tx.db.executemany(SQL["record"], [row for each in prepared for row in each.rows])
-        return [Receipt(each.id) for each in prepared]
-    return [_append(tx, each) for each in prepared]
+def append(tx: Transaction, loads: Sequence[Sequence[Prepared]]) -> list[list[Receipt]]:
+    """Write what several callers bring, in order, but not what has a key that was used before."""
+    keys = [each.key for load in loads for each in load if each.key is not None]
+    used = _used(tx, keys) if keys else {}
+    rows: list[Row] = []
+    receipts = [[_take(each, used, rows) for each in load] for load in loads]
+    insert_many(tx.db, "record", rows)
+    return receipts
 
 
-def _append(tx: Transaction, entry: Prepared) -> Receipt:
+def _used(tx: Transaction, keys: list[str]) -> dict[str, Use]:
+    (found,) = tx.db.execute(SQL["used_keys"], {"keys": as_json(keys)}).fetchone()
+    return {key: (used_by, fingerprint) for key, used_by, fingerprint in _decode_uses(found)}
+
+
+def _take(entry: Prepared, used: dict[str, Use], rows: list[Row]) -> Receipt:
     if entry.key is not None:
-        used = tx.db.execute(SQL["used_key"], {"key": entry.key}).fetchone()
-        if used is not None:
-            return Receipt(used[0], "repeated" if used[1] == entry.fingerprint else "conflict")
-    tx.db.executemany(SQL["record"], entry.rows)
+        use = used.get(entry.key)
+        if use is not None:
+            return Receipt(use[0], "repeated" if use[1] == entry.fingerprint else "conflict")
+        used[entry.key] = (entry.id, entry.fingerprint)
+    rows.extend(entry.rows)
     return Receipt(entry.id)

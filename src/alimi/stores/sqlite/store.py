@@ -96,7 +96,7 @@ class SQLiteStore:
         """Write to the outbox, durably (G1)."""
         writer = self._open.writer
         prepared = outbox.prepare(entries)
-        return await writer.run(lambda tx: outbox.append(tx, prepared))
+        return await writer.merge(outbox.append, prepared)
 
     async def apply(self, limit: int) -> Applied:
         """Claim entries in order and move them to the inboxes."""

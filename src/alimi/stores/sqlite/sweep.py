@@ -7,6 +7,7 @@ import msgspec
 from alimi.model import Hint, Retention, Swept
 from alimi.stores.sqlite import inboxes
 from alimi.stores.sqlite.sql import SQL
+from alimi.stores.sqlite.statements import as_json
 from alimi.stores.sqlite.transaction import Transaction
 
 _DAY = 86_400_000
@@ -45,34 +46,33 @@ class Step:
 
     def bury_before(self, query: str, moment: int) -> int:
         """Bury what a query finds that lies before a moment."""
-        rows = self._db.execute(SQL[query], (moment, self._limit)).fetchall()
+        (found,) = self._db.execute(SQL[query], (moment, self._limit)).fetchone()
+        rows = inboxes.decode_rows(found)
         self._bury(rows)
         return self._full(len(rows))
 
     def thin_out(self, rows: int, roll: Roll) -> int:
         """Retire the oldest rows of crowded inboxes in one stretch of them."""
-        stretch = self._db.execute(SQL["stretch"], (roll.after, _STRETCH)).fetchall()
+        asked = {"rows": rows, "after": roll.after, "limit": _STRETCH}
+        looked_at, last, crowded = self._db.execute(SQL["stretch"], asked).fetchone()
         retired = 0
-        for recipient, kept in stretch:
-            if kept > rows:
-                retired += self._retire(recipient, min(kept - rows, self._limit - retired))
-                if retired >= self._limit:
-                    return self._full(retired)
-            roll.after = recipient
-        if len(stretch) < _STRETCH:
-            roll.after = ""
-        else:
-            self.swept.more = True
+        for recipient, kept in msgspec.json.decode(crowded or "[]"):
+            retired += self._retire(recipient, min(kept - rows, self._limit - retired))
+            if retired >= self._limit:
+                return self._full(retired)
+        self.swept.more |= looked_at == _STRETCH
+        roll.after = last if looked_at == _STRETCH else ""
         return retired
 
     def prune(self, moment: int) -> int:
         """Remove old tombstones and lift the floors, so that who read before them starts anew."""
-        rows = self._db.execute(SQL["old_tombstones"], (moment, self._limit)).fetchall()
+        (found,) = self._db.execute(SQL["old_tombstones"], (moment, self._limit)).fetchone()
+        rows = msgspec.json.decode(found)
         if rows:
             highest: dict[str, int] = {}
             for _, recipient, version in rows:
                 highest[recipient] = max(version, highest.get(recipient, 0))
-            self._db.execute(SQL["remove"], (_json([row[0] for row in rows]),))
+            self._db.execute(SQL["remove"], (as_json([row[0] for row in rows]),))
             self._lift_floors(highest)
         return self._full(len(rows))
 
@@ -81,8 +81,9 @@ class Step:
         self._full(self._db.execute(SQL["forget_keys"], (moment, self._limit)).rowcount)
 
     def _retire(self, recipient: str, count: int) -> int:
-        oldest = self._db.execute(SQL["oldest"], (recipient, count)).fetchall()
-        self._bury([(rowid, recipient) for (rowid,) in oldest])
+        (found,) = self._db.execute(SQL["oldest"], (recipient, count)).fetchone()
+        oldest = msgspec.json.decode(found)
+        self._bury([(rowid, recipient) for rowid in oldest])
         return len(oldest)
 
     def _bury(self, rows: list[tuple[int, str]]) -> None:
@@ -99,7 +100,3 @@ class Step:
     def _full(self, count: int) -> int:
         self.swept.more |= count >= self._limit
         return count
-
-
-def _json(value: list[int]) -> str:
-    return msgspec.json.encode(value).decode()

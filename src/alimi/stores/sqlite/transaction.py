@@ -15,22 +15,35 @@ tag_of = lru_cache(maxsize=65_536)(cursor_tag)
 
 
 class Transaction(msgspec.Struct, frozen=True):
-    """An open write transaction, its moment and the store's epoch in it."""
+    """An open write transaction, its moment, and the store's identity in it."""
 
     db: sqlite3.Connection
     epoch: str
+    changes: int
     now: int
+    rows_before: int
 
     @classmethod
     def on(cls, db: sqlite3.Connection) -> Transaction:
         """The transaction that was just begun on `db`."""
-        return cls(db, read_epoch(db), now_ms())
+        # The epoch is read each time: another process may have renewed it.
+        epoch, changes = db.execute(SQL["identity"]).fetchone()
+        return cls(db, epoch, changes, now_ms(), db.total_changes)
 
     def tag(self, recipient: str) -> str:
         """What makes this inbox's cursors its own."""
         return tag_of(self.epoch, recipient)
 
+    def commit(self) -> int | None:
+        """Commit and answer the count of changes; without any it costs no fsync and no count."""
+        if self.db.total_changes == self.rows_before:
+            self.db.execute("COMMIT")
+            return None
+        self.db.execute(SQL["count_change"], (self.changes + 1,))
+        self.db.execute("COMMIT")
+        return self.changes + 1
+
 
 def read_epoch(db: sqlite3.Connection) -> str:
-    """The epoch in this snapshot: another process may have renewed it."""
+    """The epoch in this snapshot."""
     return str(db.execute(SQL["epoch"]).fetchone()[0])

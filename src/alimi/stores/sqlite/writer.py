@@ -17,14 +17,18 @@ from typing import Any, TypeVar
 
 from alimi.errors import StoreClosed, StoreError, StoreFull
 from alimi.stores.sqlite.connections import as_alimi_error, begin, rollback
-from alimi.stores.sqlite.sql import SQL
 from alimi.stores.sqlite.transaction import Transaction
 
 T = TypeVar("T")
+L = TypeVar("L")
 Work = Callable[[Transaction], Any]
+#: Does what several jobs bring in few statements; answers one result for each.
+Merged = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
 
 #: A group takes no further job after this long, so that other processes get the lock.
 GROUP_SECONDS = 0.005
+#: Jobs merged at once: below 1 ms.
+MERGE = 256
 #: After a group, when more wait: let others have the lock for a part of the time we held it.
 BREATH = 0.1
 MAX_BREATH_SECONDS = 0.001
@@ -33,14 +37,34 @@ MAX_BREATH_SECONDS = 0.001
 class Job:
     """Some work, and who waits for it on which loop."""
 
-    __slots__ = ("error", "future", "loop", "result", "work")
+    __slots__ = ("error", "future", "load", "loop", "merged", "result", "work")
 
-    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        work: Work | None = None,
+        merged: Merged | None = None,
+        load: Any = None,
+    ) -> None:
         self.work = work
+        self.merged = merged
+        self.load = load
         self.loop = loop
         self.future: asyncio.Future[Any] = loop.create_future()
         self.result: Any = None
         self.error: BaseException | None = None
+
+
+def perform(tx: Transaction, jobs: Sequence[Job]) -> None:
+    """Do one job, or several that can be merged."""
+    first = jobs[0]
+    if first.merged is not None:
+        results = first.merged(tx, [job.load for job in jobs])
+        for job, result in zip(jobs, results, strict=True):
+            job.result = result
+    elif first.work is not None:
+        first.result = first.work(tx)
 
 
 class Writer:
@@ -66,14 +90,21 @@ class Writer:
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Do the work in a transaction; returns when it is committed."""
-        job = Job(work, asyncio.get_running_loop())
+        result: T = await self._submit(Job(asyncio.get_running_loop(), work=work))
+        return result
+
+    async def merge(self, merged: Callable[[Transaction, Sequence[L]], Sequence[T]], load: L) -> T:
+        """The same for a load that is done together with others like it."""
+        result: T = await self._submit(Job(asyncio.get_running_loop(), merged=merged, load=load))
+        return result
+
+    def _submit(self, job: Job) -> asyncio.Future[Any]:
         with self._wake:
             self._refuse()
             self._jobs.append(job)
             if len(self._jobs) == 1:
                 self._wake.notify()
-        result: T = await job.future
-        return result
+        return job.future
 
     def _refuse(self) -> None:
         if self._died is not None:
@@ -133,35 +164,39 @@ class Writer:
         return taken
 
     def _transact(self, taken: list[Job]) -> None:
-        tx, before = Transaction.on(self._db), self._db.total_changes
+        tx = Transaction.on(self._db)
         until = time.monotonic() + GROUP_SECONDS
         while self._jobs and (not taken or time.monotonic() < until):
-            job = self._jobs.popleft()
-            taken.append(job)
-            job.result = job.work(tx)
-        self._commit(before)
+            jobs = self._next()
+            taken += jobs
+            perform(tx, jobs)
+        self._commit(tx)
+
+    def _next(self) -> list[Job]:
+        jobs = [self._jobs.popleft()]
+        merged = jobs[0].merged
+        while merged is not None and self._jobs and len(jobs) < MERGE:
+            if self._jobs[0].merged is not merged:
+                break
+            jobs.append(self._jobs.popleft())
+        return jobs
 
     def _alone(self, job: Job) -> Job:
         job.result = None
         try:
             begin(self._db)
-            before = self._db.total_changes
-            job.result = job.work(Transaction.on(self._db))
-            self._commit(before)
+            tx = Transaction.on(self._db)
+            perform(tx, [job])
+            self._commit(tx)
         except Exception as error:  # noqa: BLE001 - the caller hears it
             rollback(self._db)
             job.error = error
         return job
 
-    def _commit(self, before: int) -> None:
-        """Commit; what changed nothing costs no fsync and no count."""
-        if self._db.total_changes == before:
-            self._db.execute("COMMIT")
-            return
-        self._db.execute(SQL["bump"])
-        (count,) = self._db.execute(SQL["changes_made"]).fetchone()
-        self._db.execute("COMMIT")
-        self._committed(count)
+    def _commit(self, tx: Transaction) -> None:
+        count = tx.commit()
+        if count is not None:
+            self._committed(count)
 
 
 def _failed(jobs: Sequence[Job], error: BaseException) -> list[Job]:

@@ -47,6 +47,8 @@ CREATE TABLE alimi_inboxes (
 ) WITHOUT ROWID;
 
 -- A row with deleted_at is a tombstone: a version and no content.
+-- Ids rise with time: with them in front, a batch to many recipients touches one page of that index
+-- and not one for each recipient.
 CREATE TABLE alimi_notifications (
     recipient TEXT NOT NULL,
     id TEXT NOT NULL,
@@ -63,11 +65,12 @@ CREATE TABLE alimi_notifications (
     category TEXT NOT NULL,
     about TEXT,
     content TEXT NOT NULL,
-    PRIMARY KEY (recipient, id)
+    PRIMARY KEY (id, recipient)
 );
 
 CREATE INDEX alimi_notifications_version ON alimi_notifications (recipient, version);
-CREATE INDEX alimi_notifications_content ON alimi_notifications (recipient, content_version);
+CREATE INDEX alimi_notifications_content ON alimi_notifications (recipient, content_version)
+    WHERE deleted_at IS NULL;
 CREATE INDEX alimi_notifications_about ON alimi_notifications (about, recipient)
     WHERE about IS NOT NULL AND read_at IS NULL AND deleted_at IS NULL;
 CREATE INDEX alimi_notifications_created ON alimi_notifications (created_at)

@@ -5,13 +5,15 @@ SELECT value FROM alimi_meta WHERE name = 'epoch';
 -- One query for all who ask: each inbox's facts and the first rows after its position.  The inner
 -- SELECT walks (recipient, version) from the position and stops at the limit, so the cost depends
 -- only on what was missed.
-SELECT w.key, i.version, i.floor, i.seen_upto, i.seen_version, i.unread, i.unseen,
-    n.id, n.version, n.born, n.content_version, n.kind, n.category, n.content, n.created_at,
+SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'), json_group_array(json_array(
+    n.id, n.version, n.born, n.content_version, n.kind, n.category, json(n.content), n.created_at,
     CASE WHEN n.seen_at IS NULL AND n.content_version <= i.seen_upto THEN (
         SELECT s.at FROM alimi_seen AS s
         WHERE s.recipient = n.recipient AND s.upto >= n.content_version ORDER BY s.upto LIMIT 1
     ) ELSE n.seen_at END,
-    n.read_at, n.archived_at, n.expires_at, n.deleted_at IS NOT NULL
+    n.read_at, n.archived_at, n.expires_at, n.deleted_at,
+    w.key, i.version, i.floor, i.seen_upto, i.seen_version, i.unread, i.unseen
+))
 FROM json_each(:wanted) AS w
 LEFT JOIN alimi_inboxes AS i ON i.recipient = json_extract(w.value, '$[0]')
 LEFT JOIN alimi_notifications AS n ON n.rowid IN (
@@ -29,17 +31,24 @@ SELECT count(*), max(content_version),
 FROM alimi_notifications WHERE recipient = ? AND version = ?;
 
 -- name: heads
-SELECT i.recipient, i.version FROM alimi_inboxes AS i
-WHERE i.recipient IN (SELECT value FROM json_each(?));
+-- The epoch and the heads of those inboxes that exist.
+SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'), json_group_object(recipient, version)
+FROM alimi_inboxes WHERE recipient IN (SELECT value FROM json_each(?));
 
 -- name: page
--- Rows of one inbox, newest content first.
-SELECT n.id, n.version, n.born, n.content_version, n.kind, n.category, n.content, n.created_at,
-    CASE WHEN n.seen_at IS NULL AND n.content_version <= :seen_upto THEN (
-        SELECT s.at FROM alimi_seen AS s
-        WHERE s.recipient = n.recipient AND s.upto >= n.content_version ORDER BY s.upto LIMIT 1
-    ) ELSE n.seen_at END,
-    n.read_at, n.archived_at, n.expires_at, n.deleted_at IS NOT NULL
-FROM alimi_notifications AS n
-WHERE n.recipient = :recipient AND n.deleted_at IS NULL {filters}
-ORDER BY n.content_version DESC LIMIT :limit;
+-- Rows of one inbox, newest content first, with its facts.
+SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'),
+    (SELECT json_array(version, unread, unseen) FROM alimi_inboxes WHERE recipient = :recipient),
+    (SELECT json_group_array(json_array(
+        id, version, born, content_version, kind, category, json(content), created_at,
+        CASE WHEN seen_at IS NULL AND content_version <= seen_upto THEN (
+            SELECT s.at FROM alimi_seen AS s
+            WHERE s.recipient = :recipient AND s.upto >= content_version ORDER BY s.upto LIMIT 1
+        ) ELSE seen_at END,
+        read_at, archived_at, expires_at, deleted_at
+    )) FROM (
+        SELECT n.*, (SELECT seen_upto FROM alimi_inboxes WHERE recipient = :recipient) AS seen_upto
+        FROM alimi_notifications AS n
+        WHERE n.recipient = :recipient AND n.deleted_at IS NULL {filters}
+        ORDER BY n.content_version DESC LIMIT :limit
+    ));

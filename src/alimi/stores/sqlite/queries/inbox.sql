@@ -1,5 +1,6 @@
 -- name: inboxes
-SELECT recipient, version, floor, seen_upto, seen_version, unread, unseen, kept
+SELECT json_group_array(
+    json_array(recipient, version, floor, seen_upto, seen_version, unread, unseen, kept))
 FROM alimi_inboxes WHERE recipient IN (SELECT value FROM json_each(?));
 
 -- name: save_inbox
@@ -18,7 +19,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: owners
 -- Which of these recipients have this notification already.
-SELECT recipient FROM alimi_notifications
+SELECT json_group_array(recipient) FROM alimi_notifications
 WHERE recipient IN (SELECT value FROM json_each(?)) AND id = ?;
 
 -- name: weigh
@@ -26,12 +27,12 @@ WHERE recipient IN (SELECT value FROM json_each(?)) AND id = ?;
 SELECT count(*),
     coalesce(sum(archived_at IS NULL AND read_at IS NULL), 0),
     coalesce(sum(archived_at IS NULL AND seen_at IS NULL AND content_version > :seen_upto), 0)
-FROM alimi_notifications WHERE recipient = :recipient AND deleted_at IS NULL AND {where};
+FROM alimi_notifications WHERE {where} AND deleted_at IS NULL;
 
 -- name: stamp
 -- One version for all rows that one call changes.
 UPDATE alimi_notifications SET version = :version, {assign}
-WHERE recipient = :recipient AND deleted_at IS NULL AND {where};
+WHERE {where} AND deleted_at IS NULL;
 
 -- name: weigh_version
 -- What the rows of one version weigh after the change; tombstones weigh nothing.
@@ -42,7 +43,10 @@ SELECT count(*),
 FROM alimi_notifications WHERE recipient = :recipient AND version = :version;
 
 -- name: ids_of_version
-SELECT id FROM alimi_notifications WHERE recipient = :recipient AND version = :version LIMIT :limit;
+SELECT json_group_array(id) FROM (
+    SELECT id FROM alimi_notifications
+    WHERE recipient = :recipient AND version = :version ORDER BY content_version DESC LIMIT :limit
+);
 
 -- name: unseen_between
 -- How many live rows a move of the seen watermark would newly pass.
@@ -55,11 +59,15 @@ INSERT INTO alimi_seen (recipient, upto, at) VALUES (?, ?, ?);
 
 -- name: unread_about
 -- What a retraction withdraws: everything still unread about a matter, archived or not.
-SELECT rowid, recipient FROM alimi_notifications
-WHERE about = ? AND read_at IS NULL AND deleted_at IS NULL LIMIT ?;
+SELECT json_group_array(json_array(rowid, recipient)) FROM (
+    SELECT rowid, recipient FROM alimi_notifications
+    WHERE about = ? AND read_at IS NULL AND deleted_at IS NULL LIMIT ?
+);
 
 -- name: unread_about_of
 -- The same in the named inboxes.
-SELECT rowid, recipient FROM alimi_notifications
-WHERE about = ? AND recipient IN (SELECT value FROM json_each(?))
-    AND read_at IS NULL AND deleted_at IS NULL LIMIT ?;
+SELECT json_group_array(json_array(rowid, recipient)) FROM (
+    SELECT rowid, recipient FROM alimi_notifications
+    WHERE about = ? AND recipient IN (SELECT value FROM json_each(?))
+        AND read_at IS NULL AND deleted_at IS NULL LIMIT ?
+);

@@ -4,24 +4,43 @@ INSERT INTO alimi_outbox
     (lane, size, rest, event_id, key, fingerprint, recorded_at, recipients, body)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: used_key
--- Who used this key: an applied event, or one that waits.  The older one counts.
-SELECT event_id, fingerprint FROM alimi_keys WHERE key = :key
-UNION ALL
-SELECT event_id, fingerprint FROM (
-    SELECT event_id, fingerprint FROM alimi_outbox WHERE key = :key ORDER BY seq LIMIT 1
-)
-LIMIT 1;
+-- name: used_keys
+-- Who used these keys: an applied event, or one that waits.  The last one told is the oldest.
+SELECT json_group_array(json_array(key, event_id, fingerprint)) FROM (
+    SELECT * FROM (
+        SELECT key, event_id, fingerprint FROM alimi_outbox
+        WHERE key IN (SELECT value FROM json_each(:keys)) ORDER BY seq DESC
+    )
+    UNION ALL
+    SELECT key, event_id, fingerprint FROM alimi_keys
+    WHERE key IN (SELECT value FROM json_each(:keys))
+);
 
 -- name: claim
--- The next entries in order.  As blobs, so that broken text is found by the decoder, not by the driver.
-SELECT seq, size, rest, CAST(fingerprint AS BLOB), NULL, CAST(body AS BLOB)
-FROM alimi_outbox WHERE lane = 0 ORDER BY seq LIMIT ?;
+-- The next entries in order, up to a number of notifications but at least one entry.  As a blob, so
+-- that broken text is found by the decoder, not by the driver.
+SELECT CAST(json_group_array(json_array(
+    seq, rest, CAST(fingerprint AS TEXT), NULL, CAST(body AS TEXT))) AS BLOB) FROM (
+    SELECT seq, rest, fingerprint, body,
+        sum(max(size, 1)) OVER (ORDER BY seq) AS total, row_number() OVER (ORDER BY seq) AS place
+    FROM (
+        SELECT seq, size, rest, fingerprint, body FROM alimi_outbox
+        WHERE lane = 0 ORDER BY seq LIMIT :limit
+    )
+) WHERE total <= :limit OR place = 1;
 
 -- name: claim_bulk
 -- One piece of the oldest event in the bulk lane.
-SELECT seq, size, rest, CAST(fingerprint AS BLOB), CAST(recipients AS BLOB), CAST(body AS BLOB)
-FROM alimi_outbox WHERE lane = 1 ORDER BY seq LIMIT 1;
+SELECT CAST(json_group_array(json_array(
+    seq, rest, CAST(fingerprint AS TEXT), CAST(recipients AS TEXT), CAST(body AS TEXT))) AS BLOB) FROM (
+    SELECT seq, rest, fingerprint, recipients, body FROM alimi_outbox
+    WHERE lane = 1 ORDER BY seq LIMIT 1
+);
+
+-- name: claim_first
+-- The first entry alone and as it is: what is left when a batch holds text that cannot be read.
+SELECT seq, rest, CAST(fingerprint AS BLOB), CAST(recipients AS BLOB), CAST(body AS BLOB)
+FROM alimi_outbox WHERE lane = ? ORDER BY seq LIMIT 1;
 
 -- name: unclaim
 -- The claim is the delete: under the write lock nothing else can lie in this range.
@@ -38,7 +57,8 @@ SELECT event_id, recipients, body, ?, ? FROM alimi_outbox WHERE seq = ?;
 
 -- name: known_keys
 -- Those of these keys that were used before.
-SELECT key, fingerprint FROM alimi_keys WHERE key IN (SELECT value FROM json_each(?));
+SELECT json_group_array(json_array(key, fingerprint))
+FROM alimi_keys WHERE key IN (SELECT value FROM json_each(?));
 
 -- name: remember_key
 INSERT INTO alimi_keys (key, event_id, fingerprint, at) VALUES (?, ?, ?, ?);

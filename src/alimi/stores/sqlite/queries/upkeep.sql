@@ -8,12 +8,14 @@ SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'alim
 INSERT INTO alimi_migrations (number, name, applied_at)
 VALUES (?, ?, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
 
--- name: bump
--- Count each write transaction of ours; compared with the sidecar at the next start.
-UPDATE alimi_meta SET value = value + 1 WHERE name = 'changes';
+-- name: identity
+-- The epoch, and how many write transactions there were.
+SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'),
+    (SELECT value FROM alimi_meta WHERE name = 'changes');
 
--- name: changes_made
-SELECT value FROM alimi_meta WHERE name = 'changes';
+-- name: count_change
+-- Count each write transaction of ours; compared with the sidecar at the next start.
+UPDATE alimi_meta SET value = ? WHERE name = 'changes';
 
 -- name: set_epoch
 UPDATE alimi_meta SET value = ? WHERE name = 'epoch';
