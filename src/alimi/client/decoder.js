@@ -10,10 +10,10 @@ export class Decoder {
   lastId = "";
   /** @type {number | null} milliseconds, from the last valid `retry:` */
   retry = null;
-  // Skips one byte order mark, also when it arrives in pieces.
-  #text = new TextDecoder();
+  #text = new TextDecoder("utf-8", { ignoreBOM: true });
+  /** What is nothing if it comes next: a byte order mark at the start, the LF of a CRLF. */
+  #skip = "\ufeff";
   #rest = "";
-  #afterCr = false;
   #event = "";
   #id = "";
   /** @type {string[]} */
@@ -28,15 +28,12 @@ export class Decoder {
     let text = this.#text.decode(bytes, { stream: true });
     /** @type {SseEvent[]} */
     const events = [];
-    if (this.#afterCr && text) {
-      // The CR of a CRLF has ended its line already.
-      if (text[0] === "\n") text = text.slice(1);
-      this.#afterCr = false;
-    }
+    if (!text) return events;
+    if (text[0] === this.#skip) text = text.slice(1);
+    this.#skip = text.endsWith("\r") ? "\n" : "";
     const lines = text.split(/\r\n|\r|\n/);
     lines[0] = this.#rest + lines[0];
     this.#rest = /** @type {string} */ (lines.pop());
-    if (text.endsWith("\r")) this.#afterCr = true;
     for (const line of lines) this.#line(line, events);
     if (this.#rest.length + this.#size > LIMIT) throw new RangeError("event too long");
     return events;

@@ -70,7 +70,7 @@ export class Marks {
       try {
         await this.api.call("v1/inbox/mark", marks[0]);
       } catch (problem) {
-        if (problem instanceof Problem && problem.passing) break;
+        if (problem instanceof Problem && (problem.passing || problem.status === 401)) break;
       }
       marks.shift();
     }
