@@ -26,7 +26,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -44,6 +44,7 @@ _BEGINS = ("DEFERRED", "IMMEDIATE", "EXCLUSIVE")
 AnyEngine = TypeVar("AnyEngine", bound=Engine | AsyncEngine)
 
 #: Ours in `Connection.info`, which lives as long as the driver's connection.
+_BEGIN = "alimi.begin"
 _MARK = "alimi.began"
 _COMMITTED = "alimi.commit"
 _log = logging.getLogger("alimi.contrib.sqlalchemy")
@@ -52,23 +53,24 @@ _log = logging.getLogger("alimi.contrib.sqlalchemy")
 # -- preparing an engine ----------------------------------------------------------------------
 
 
-def prepare(engine: AnyEngine, begin: Begin = "IMMEDIATE") -> AnyEngine:
-    """Let each transaction of a SQLite engine begin with `begin`; answers the engine.
+def prepare(engine: AnyEngine, begin: Begin | None = None) -> AnyEngine:
+    """Let each transaction of a SQLite engine begin with `begin`, IMMEDIATE if never said.
 
-    Call it where the engine is made.  It also reaches connections that are already pooled and
-    engines derived with `execution_options`.  A second call changes only `begin`; engines of other
-    databases are left alone.
+    Answers the engine; call it where that is made (`Alimi(engine)` does it too).  It also reaches
+    connections that are already pooled and engines derived with `execution_options`.  A second call
+    changes nothing but `begin`, if given; engines of other databases are left alone.
     """
-    if begin not in _BEGINS:
+    if begin is not None and begin not in _BEGINS:
         raise ConfigurationError(f"begin is one of {', '.join(_BEGINS)}, not {begin!r}")
     root = _root(engine)
     if root.dialect.name != "sqlite":
         return engine
     prepared = _prepared.get(root)
     if prepared is None:
-        prepared = _prepared[root] = Prepared(begin)
-        event.listen(root, "begin", prepared.begins)
-    prepared.begin = begin
+        prepared = _prepared[root] = Prepared()
+        event.listen(root, "begin", prepared.wanted)
+        root.dialect.do_begin = prepared.do_begin  # type: ignore[method-assign]
+    prepared.begin = begin or prepared.begin
     return engine
 
 
@@ -84,8 +86,8 @@ def holds_write_transaction(engine: Engine | AsyncEngine) -> bool:
 class Prepared:
     """What is known of a prepared engine: how to begin, and who did."""
 
-    def __init__(self, begin: Begin) -> None:
-        self.begin: Begin = begin
+    def __init__(self) -> None:
+        self.begin: Begin = "IMMEDIATE"
         self._marks: weakref.WeakSet[_Mark] = weakref.WeakSet()
         self._lock = threading.Lock()
 
@@ -96,31 +98,45 @@ class Prepared:
             marks = list(self._marks)
         return any(mark.owner == me and mark.writing for mark in marks)
 
-    def begins(self, connection: Connection) -> None:
-        """Listener: SQLAlchemy wants a transaction; the driver is told to begin nothing itself."""
-        if _autocommits(connection):
+    def wanted(self, connection: Connection) -> None:
+        """Listener: SQLAlchemy wants a transaction; only here are the options known."""
+        option = connection.get_execution_options().get("sqlite_begin", self.begin)
+        connection.info[_BEGIN] = None if _autocommits(connection) else option
+
+    def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
+        """Begin, where the dialect would leave it to the driver.
+
+        An error here leaves SQLAlchemy's connection as it was.  Raised in a listener, as the usual
+        recipe has it, it makes the next statements of that connection run without any transaction.
+        """
+        begin = dbapi_connection.info.pop(_BEGIN, self.begin)
+        driver: Any = dbapi_connection.driver_connection
+        if begin is None or _has_own_mode(driver):
             return
-        begin = connection.get_execution_options().get("sqlite_begin", self.begin)
         if begin not in _BEGINS:
             raise ConfigurationError(f"sqlite_begin is one of {', '.join(_BEGINS)}, not {begin!r}")
-        driver = connection.connection.driver_connection
-        if _has_own_mode(driver):
-            return
         # Already open when a listener of the application's own has begun: one BEGIN is enough.
         ours = not _in_transaction(driver)
         if ours:
-            # At each begin, as the pool's reset and the option isolation_level set it anew.
-            dbapi: Any = connection.connection.dbapi_connection
-            if dbapi.isolation_level is not None:
-                dbapi.isolation_level = None
-            connection.exec_driver_sql(f"BEGIN {begin}")
-        self._mark(connection, _Mark(driver, locked=ours and begin != "DEFERRED"))
+            _begin(dbapi_connection, begin)
+        self._mark(dbapi_connection, _Mark(driver, locked=ours and begin != "DEFERRED"))
 
-    def _mark(self, connection: Connection, mark: _Mark) -> None:
+    def _mark(self, dbapi: PoolProxiedConnection, mark: _Mark) -> None:
         # The only strong reference: a mark is replaced by the next one, and dies with its driver.
-        connection.info[_MARK] = mark
+        dbapi.info[_MARK] = mark
         with self._lock:
             self._marks.add(mark)
+
+
+def _begin(dbapi: Any, begin: Begin) -> None:
+    # Each time, as the pool's reset and the option isolation_level switch the driver's own on.
+    if dbapi.dbapi_connection.isolation_level is not None:
+        dbapi.dbapi_connection.isolation_level = None
+    cursor = dbapi.cursor()
+    try:
+        cursor.execute(f"BEGIN {begin}")
+    finally:
+        cursor.close()
 
 
 class _Mark:

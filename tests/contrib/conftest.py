@@ -1,0 +1,47 @@
+"""An application with a table of its own and our tables in one real SQLite file."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from alimi.kinds import Kind
+from alimi.store import Executor
+from alimi.stores.sqlite import SQLiteStore
+
+ASSIGNED = Kind("card.assigned", "cards", {"en": "You are now the assignee of card {object.id}."})
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The application's database, with card 1 of nobody."""
+    path = tmp_path / "app.db"
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("CREATE TABLE card (id INTEGER PRIMARY KEY, assignee INTEGER)")
+    db.execute("INSERT INTO card VALUES (1, NULL)")
+    db.close()
+    return path
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SQLiteStore]:
+    """The store on that file."""
+    store = SQLiteStore(path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def record(store: SQLiteStore) -> Callable[[Executor], None]:
+    """Writes one event to recipient 2, as notify() does inside a transaction."""
+    return lambda executor: store.write(executor, [ASSIGNED.event(to=2, object=1)])
+
+
+@pytest.fixture
+def assignees(path: Path) -> Iterator[Callable[[], list[int | None]]]:
+    """Who has the cards, as another connection sees it."""
+    db = sqlite3.connect(path, isolation_level=None)
+    yield lambda: [row[0] for row in db.execute("SELECT assignee FROM card ORDER BY id")]
+    db.close()

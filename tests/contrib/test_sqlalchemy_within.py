@@ -1,0 +1,388 @@
+"""Recording inside a SQLAlchemy transaction: one fate for the application's rows and ours (G2)."""
+
+import asyncio
+import inspect
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, ForeignKey, create_engine, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import (
+    AsyncSession,
+    async_scoped_session,
+    async_sessionmaker,
+    create_async_engine,
+)
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session,
+    mapped_column,
+    scoped_session,
+    sessionmaker,
+)
+
+from alimi.contrib.sqlalchemy import ConnectionExecutor, prepare, run, run_sync
+from alimi.errors import ForeignDatabase, NoTransaction, UnknownTransaction, UnpreparedEngine
+from alimi.model import PageQuery
+from alimi.store import Executor
+from alimi.stores.sqlite import SQLiteStore
+
+Record = Callable[[Executor], None]
+Assignees = Callable[[], list[int | None]]
+WAYS = [
+    "AsyncSession",
+    "AsyncConnection",
+    "async_scoped_session",
+    "Session",
+    "Connection",
+    "scoped_session",
+]
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Card(Base):
+    __tablename__ = "card"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assignee: Mapped[int | None] = mapped_column(ForeignKey("card.id"))
+
+
+async def settle(value: Any) -> Any:
+    return await value if inspect.isawaitable(value) else value
+
+
+@asynccontextmanager
+async def opened(
+    way: str, path: Path, *, prepared: bool = True, **options: Any
+) -> AsyncIterator[Any]:
+    """A session or connection of each type, not begun, on an engine of its own."""
+    is_async = way.lower().startswith("async")
+    driver = "sqlite+aiosqlite" if is_async else "sqlite"
+    make: Any = create_async_engine if is_async else create_engine
+    engine = make(f"{driver}:///{path}", **options)
+    if prepared:
+        assert prepare(engine) is engine
+    makers: dict[str, Callable[[], Any]] = {
+        "AsyncSession": lambda: AsyncSession(engine),
+        "AsyncConnection": engine.connect,
+        "async_scoped_session": lambda: async_scoped_session(
+            async_sessionmaker(engine), asyncio.current_task
+        ),
+        "Session": lambda: Session(engine),
+        "Connection": engine.connect,
+        "scoped_session": lambda: scoped_session(sessionmaker(engine)),
+    }
+    within = await settle(makers[way]())
+    try:
+        yield within
+    finally:
+        await settle(within.close())
+        await settle(engine.dispose())
+
+
+async def assign(within: Any, assignee: int) -> None:
+    await settle(within.execute(text(f"UPDATE card SET assignee = {assignee}")))
+
+
+async def inbox(store: SQLiteStore) -> list[str]:
+    """What recipient 2 has, after the relay's work."""
+    applied = await store.apply(100)
+    assert applied.dead == 0
+    page = await store.page("2", PageQuery())
+    return [row.content.texts["en"] for row in page.items]
+
+
+NEWS = ["You are now the assignee of card 1."]
+
+
+@every_way
+async def test_g2_commit(
+    way: str, path: Path, store: SQLiteStore, record: Record, assignees: Assignees
+) -> None:
+    """G2: nothing is visible before the commit, both are after it."""
+    async with opened(way, path) as within:
+        await assign(within, 2)
+        await run(within, record)
+        assert assignees() == [None]
+        await settle(within.commit())
+        assert assignees() == [2]
+        assert await inbox(store) == NEWS
+
+
+@every_way
+async def test_g2_rollback(
+    way: str, path: Path, store: SQLiteStore, record: Record, assignees: Assignees
+) -> None:
+    """G2: what was rolled back never happened, for the application and for the recipient."""
+    async with opened(way, path) as within:
+        await run(within, record)
+        await assign(within, 2)
+        await settle(within.rollback())
+        assert assignees() == [None]
+        assert await inbox(store) == []
+
+
+@every_way
+async def test_g2_close_without_commit(
+    way: str, path: Path, store: SQLiteStore, record: Record, assignees: Assignees
+) -> None:
+    """G2: recording begins the transaction as any statement does; it does not commit it."""
+    async with opened(way, path) as within:
+        await run(within, record)
+    assert assignees() == [None]
+    assert await inbox(store) == []
+
+
+@every_way
+async def test_g2_a_released_savepoint_commits_nothing(
+    way: str, path: Path, store: SQLiteStore, record: Record, assignees: Assignees
+) -> None:
+    """G2: with the driver's default handling, the release of the outermost savepoint committed."""
+    async with opened(way, path) as within:
+        savepoint = await settle(within.begin_nested())
+        await assign(within, 2)
+        await run(within, record)
+        await settle(savepoint.commit())
+        await settle(within.rollback())
+        assert assignees() == [None]
+        assert await inbox(store) == []
+
+
+@every_way
+async def test_g2_a_savepoint_rolled_back_takes_its_record_along(
+    way: str, path: Path, store: SQLiteStore, record: Record, assignees: Assignees
+) -> None:
+    """G2: what was recorded within the savepoint goes, what was before it stays."""
+    async with opened(way, path) as within:
+        await run(within, record)
+        savepoint = await settle(within.begin_nested())
+        await assign(within, 2)
+        await run(within, record)
+        await settle(savepoint.rollback())
+        await settle(within.commit())
+        assert assignees() == [None]
+        assert await inbox(store) == NEWS
+
+
+@every_way
+async def test_an_unprepared_engine_is_refused(
+    way: str, path: Path, store: SQLiteStore, record: Record
+) -> None:
+    """G2: where the driver may commit behind the application's back, nothing is recorded."""
+    async with opened(way, path, prepared=False) as within:
+        await assign(within, 2)
+        with pytest.raises(UnpreparedEngine, match="prepare"):
+            await run(within, record)
+
+
+@every_way
+async def test_another_database_is_refused(
+    way: str, tmp_path: Path, store: SQLiteStore, record: Record
+) -> None:
+    """G2: two files cannot commit together."""
+    async with opened(way, tmp_path / "other.db") as within:
+        with pytest.raises(ForeignDatabase):
+            await run(within, record)
+
+
+async def test_a_database_in_memory_is_refused(store: SQLiteStore, record: Record) -> None:
+    """G2: nor can a file and memory."""
+    with create_engine("sqlite://").connect() as connection:
+        prepare(connection.engine)
+        with pytest.raises(ForeignDatabase):
+            await run(connection, record)
+        connection.rollback()
+    connection.engine.dispose()
+
+
+@every_way
+async def test_autocommit_is_no_transaction(
+    way: str, path: Path, store: SQLiteStore, record: Record
+) -> None:
+    """G2: SQLAlchemy believes in a transaction there; the driver knows better."""
+    async with opened(way, path, isolation_level="AUTOCOMMIT") as within:
+        with pytest.raises(NoTransaction):
+            await run(within, record)
+        await assign(within, 2)
+        with pytest.raises(NoTransaction):
+            await run(within, record)
+
+
+async def test_a_session_without_autobegin_has_to_begin(
+    path: Path, store: SQLiteStore, record: Record
+) -> None:
+    """Whoever switched off autobegin decides where a transaction begins."""
+    engine = prepare(create_engine(f"sqlite:///{path}"))
+    with Session(engine, autobegin=False) as session:
+        with pytest.raises(NoTransaction):
+            run_sync(session, record)
+        with session.begin():
+            run_sync(session, record)
+    engine.dispose()
+    assert await inbox(store) == NEWS
+
+
+async def test_a_session_of_several_engines(
+    path: Path, tmp_path: Path, store: SQLiteStore, record: Record
+) -> None:
+    """It cannot be guessed which engine is meant; its connection can be passed."""
+    engine = prepare(create_engine(f"sqlite:///{path}"))
+    with Session(binds={Card: engine}) as session:
+        with pytest.raises(UnknownTransaction, match="several engines"):
+            run_sync(session, record)
+        run_sync(session.connection(bind_arguments={"mapper": Card}), record)
+        session.commit()
+    engine.dispose()
+    assert await inbox(store) == NEWS
+
+
+@pytest.mark.parametrize("way", ["AsyncSession", "AsyncConnection", "async_scoped_session"])
+async def test_record_cannot_wait(way: str, path: Path, record: Record) -> None:
+    """An async session where no loop can be waited for: the sentence names the other verb."""
+    async with opened(way, path) as within:
+        with pytest.raises(UnknownTransaction, match="await notify"):
+            run_sync(within, record)
+
+
+async def test_an_engine_is_no_transaction(path: Path, record: Record) -> None:
+    """Nor is a result, or anything else of SQLAlchemy."""
+    engine = create_engine(f"sqlite:///{path}")
+    with pytest.raises(UnknownTransaction):
+        await run(engine, record)
+    engine.dispose()
+
+
+async def test_the_session_is_not_flushed(
+    path: Path, store: SQLiteStore, record: Record, assignees: Assignees
+) -> None:
+    """G2: a pending object fails where the application flushes it, and takes the record along."""
+    engine = prepare(create_engine(f"sqlite:///{path}"))
+    with Session(engine) as session:
+        session.add(Card(id=1, assignee=2))
+        run_sync(session, record)
+        with pytest.raises(IntegrityError):
+            session.commit()
+    engine.dispose()
+    assert assignees() == [None]
+    assert await inbox(store) == []
+
+
+def test_the_executor_answers_plain_tuples(path: Path) -> None:
+    """Rows of a query, nothing for a statement without any."""
+    engine = prepare(create_engine(f"sqlite:///{path}"))
+    with engine.connect() as connection:
+        executor = ConnectionExecutor(connection)
+        assert executor.dialect == "sqlite"
+        assert executor.execute("SELECT id, ? FROM card", ["x"]) == [(1, "x")]
+        assert executor.execute("UPDATE card SET assignee = 2") == []
+        assert executor.in_transaction
+        connection.rollback()
+        assert not executor.in_transaction
+    engine.dispose()
+
+
+# Another process writes as well.
+
+WRITER = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+for line in sys.stdin:
+    print("trying", flush=True)
+    db.execute("INSERT INTO card (assignee) VALUES (9)")
+    print("done", flush=True)
+"""
+
+
+class Writer:
+    """Another process with a connection to the same file."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def start(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"go\n")
+        await self._hears("trying")
+
+    async def done(self) -> None:
+        await self._hears("done")
+
+    async def _hears(self, word: str) -> None:
+        assert self._process.stdout is not None
+        assert (await self._process.stdout.readline()).decode().strip() == word
+
+
+@pytest.fixture
+async def writer(path: Path) -> AsyncIterator[Writer]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(path),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    yield Writer(process)
+    assert process.stdin is not None
+    process.stdin.close()
+    assert await process.wait() == 0
+
+
+@every_way
+async def test_read_then_write_while_another_process_writes(
+    way: str, path: Path, store: SQLiteStore, record: Record, assignees: Assignees, writer: Writer
+) -> None:
+    """G2: a transaction that reads first has its turn from its beginning; the other one waits."""
+    async with opened(way, path) as within:
+        await settle(within.execute(text("SELECT * FROM card")))
+        await writer.start()
+        await assign(within, 2)
+        await run(within, record)
+        await settle(within.commit())
+        await writer.done()
+    assert assignees() == [2, 9]
+    assert await inbox(store) == NEWS
+
+
+async def test_read_then_write_fails_without_immediate(
+    path: Path, store: SQLiteStore, writer: Writer
+) -> None:
+    """What `prepare` is for: with a stale snapshot no waiting helps, the write fails at once."""
+    async with opened("Session", path) as session:
+        session.connection(execution_options={"sqlite_begin": "DEFERRED"})
+        session.execute(text("SELECT * FROM card"))
+        await writer.start()
+        await writer.done()
+        with pytest.raises(OperationalError, match="locked"):
+            await assign(session, 2)
+        session.rollback()
+        await assign(session, 2)
+        session.commit()
+
+
+async def test_a_reader_keeps_out_of_the_queue(path: Path, store: SQLiteStore) -> None:
+    """Work that only reads goes on while somebody holds the write lock."""
+    async with opened("AsyncConnection", path) as writing, opened("AsyncSession", path) as session:
+        await assign(writing, 2)
+        await session.connection(execution_options={"sqlite_begin": "DEFERRED"})
+        assert (await session.execute(text("SELECT assignee FROM card"))).scalar() is None
+        await session.commit()
+
+
+async def test_a_lock_that_is_not_had_is_the_driver_s_error(path: Path, store: SQLiteStore) -> None:
+    """BEGIN waits as long as the timeout of the engine says; the connection works again later."""
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    async with opened("Connection", path, connect_args={"timeout": 0}) as connection:
+        assert isinstance(connection, Connection)
+        with pytest.raises(OperationalError, match="locked"):
+            await assign(connection, 2)
+        holder.execute("ROLLBACK")
+        await assign(connection, 2)
+        connection.commit()
+    holder.close()
