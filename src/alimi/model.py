@@ -234,6 +234,36 @@ class Notification(msgspec.Struct, frozen=True):
     expires_at: int | None = None
     deleted: bool = False
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """What a person reads, by locale; the first is the default."""
+        return self.content.texts
+
+    @property
+    def url(self) -> str | None:
+        """Where a click leads."""
+        return self.content.url
+
+    @property
+    def actor(self) -> Snapshot | None:
+        """Who did it."""
+        return self.content.actor
+
+    @property
+    def object(self) -> Snapshot | None:
+        """What it was done to."""
+        return self.content.object
+
+    @property
+    def target(self) -> Snapshot | None:
+        """Inside what."""
+        return self.content.target
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What else the application said."""
+        return self.content.data
+
 
 class BulkChange(msgspec.Struct, frozen=True):
     """More rows than a page holds that changed in one version: told as a whole.

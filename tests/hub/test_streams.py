@@ -224,8 +224,8 @@ async def test_a_row_changed_during_a_long_replay_is_shown_once(tmp_path: Path) 
         await node.hub.settled()
         reader = read(sink.take())
         assert sorted(reader.shown) == sorted(sent)
-        assert reader.rows[sent[0]]["read_at"]
-        assert reader.rows[sent[5]]["read_at"]
+        assert reader.rows[sent[0]]["read"]
+        assert reader.rows[sent[5]]["read"]
         assert reader.unread == 4
 
 
@@ -238,7 +238,7 @@ async def test_a_mark_reaches_the_other_tabs(tmp_path: Path) -> None:
         await node.mark("2", "seen", upto=3)
         await node.hub.settled()
         reader = read(sink.take())
-        assert reader.rows[sent[0]]["read_at"]
+        assert reader.rows[sent[0]]["read"]
         assert (reader.unread, reader.unseen) == (2, 0)
 
 

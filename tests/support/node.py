@@ -59,6 +59,11 @@ class Node:
         if self.deliver_directly:
             self.hub.deliver(changes)
 
+    @property
+    def idle(self) -> asyncio.Event:
+        """Set while the pump has nothing to do."""
+        return self.hub._idle
+
     async def notify(self, *to: str, count: int = 1, **parts: Any) -> list[str]:
         """Record `count` events and relay them; answers their ids."""
         events = [
@@ -104,11 +109,17 @@ async def a_node(folder: Path, **settings: Any) -> AsyncIterator[Node]:
     await store.open()
     node = Node(store, Settings(**settings))
     await node.bus.open(node.hub.hear, node.hub.bus_was_lost)
+    body = asyncio.current_task()
     pump = asyncio.create_task(node.hub.run())
+    # A test that waits for a dead pump would wait for ever.
+    pump.add_done_callback(lambda _: body.cancel() if body and not ended else None)
+    ended = False
     try:
         yield node
-        assert not pump.done(), pump
     finally:
+        ended = True
         pump.cancel()
-        await asyncio.gather(pump, return_exceptions=True)
+        (outcome,) = await asyncio.gather(pump, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            raise outcome
         await store.close()

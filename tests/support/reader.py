@@ -69,7 +69,9 @@ class Reader:
         self._once(data["id"], data["version"])
         if data["id"] not in self.rows or self.rows[data["id"]]["version"] < data["version"]:
             self.rows[data["id"]] = {
-                key: data[key] for key in ("version", "read_at", "archived_at", "message")
+                "version": data["version"],
+                "read": data["read_at"] is not None,
+                "archived": data["archived_at"] is not None,
             }
         self.shown.append(data["id"])
         self._counts(data)
@@ -92,7 +94,8 @@ class Reader:
                 self.complaints.append(f"G5: a change of {notification_id}, which was never shown")
         elif row["version"] < data["version"]:
             row["version"] = data["version"]
-            row["read_at"], row["archived_at"] = data["read_at"], data["archived_at"]
+            row["read"] = data["read_at"] is not None
+            row["archived"] = data["archived_at"] is not None
 
     def _once(self, notification_id: str, version: int) -> None:
         if (notification_id, version) in self._seen_here:
