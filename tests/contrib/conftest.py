@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from alimi.contrib.sqlalchemy import prepare
 from alimi.kinds import Kind
 from alimi.store import Executor
 from alimi.stores.sqlite import SQLiteStore
@@ -45,3 +48,19 @@ def assignees(path: Path) -> Iterator[Callable[[], list[int | None]]]:
     db = sqlite3.connect(path, isolation_level=None)
     yield lambda: [row[0] for row in db.execute("SELECT assignee FROM card ORDER BY id")]
     db.close()
+
+
+@pytest.fixture
+def engine(path: Path) -> Iterator[Engine]:
+    """The application's engine, not prepared yet."""
+    engine = create_engine(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+async def async_engine(path: Path) -> AsyncIterator[AsyncEngine]:
+    """The application's engine for asyncio, prepared."""
+    engine = prepare(create_async_engine(f"sqlite+aiosqlite:///{path}"))
+    yield engine
+    await engine.dispose()

@@ -1,7 +1,11 @@
 """The wire format: what we write is read back, and nothing we are given can break its framing."""
 
+import base64
+import json
 import re
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -71,6 +75,30 @@ streams = st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join)
 def test_decoder_follows_the_standard(stream: bytes, events: list[tuple[str, str, str]]) -> None:
     """Fields, line ends, marks and comments mean what the HTML standard says."""
     assert decode(stream) == [ServerEvent(*event) for event in events]
+
+
+VECTORS = sorted((Path(__file__).parent.parent / "vectors" / "sse").glob("*.json"))
+
+
+def test_the_vectors_are_there() -> None:
+    """The browser's decoder is held to the same files; without them the next test is empty."""
+    assert len(VECTORS) >= 20
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda path: path.stem)
+def test_decoder_agrees_with_the_browser_s(vector: Path) -> None:
+    """Both decoders give the same for the same bytes, in whatever portions they come."""
+    case: dict[str, Any] = json.loads(vector.read_text("utf-8"))
+    chunks = [
+        chunk.encode() if isinstance(chunk, str) else base64.b64decode(chunk["base64"])
+        for chunk in case["chunks"]
+    ]
+    whole = b"".join(chunks)
+    for portions in (chunks, [whole], [whole[i : i + 1] for i in range(len(whole))]):
+        decoder = Decoder()
+        events = [event for portion in portions for event in decoder.feed(portion)]
+        assert [msgspec.to_builtins(event) for event in events] == case["events"]
+        assert (decoder.retry, decoder.last_event_id) == (case["retry"], case["last_id"])
 
 
 def test_an_id_counts_without_an_event() -> None:
