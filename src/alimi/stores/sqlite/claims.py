@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 import msgspec
 
@@ -57,7 +58,7 @@ def _claim(tx: Transaction, lane: int, query: str, values: dict[str, int]) -> Cl
         rows: Sequence[_Row] = _decode_rows(found)
     except ValueError:  # some row is not even text: go on with the first one, whichever that is
         rows = tx.db.execute(SQL["claim_first"], (lane,)).fetchall()
-    return Claims(lane, [_read(row) for row in rows])
+    return Claims(lane, [_read(row) for row in sorted(rows, key=itemgetter(0))])
 
 
 def _read(row: _Row) -> Claim:

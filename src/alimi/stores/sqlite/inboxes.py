@@ -41,7 +41,7 @@ _decode = msgspec.json.Decoder(list[Inbox]).decode
 
 def load(db: sqlite3.Connection, recipients: Collection[str]) -> dict[str, Inbox]:
     """Those that exist."""
-    (found,) = db.execute(SQL["inboxes"], (as_json(recipients),)).fetchone()
+    (found,) = db.execute(SQL["inboxes"], (as_json(list(recipients)),)).fetchone()
     return {inbox.recipient: inbox for inbox in _decode(found)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from alimi.model import Entry, Event, Receipt, event_id, now_ms
 from alimi.stores.sqlite.sql import SQL
@@ -53,16 +54,15 @@ def _prepare(entry: Entry, now: int) -> Prepared:
 
 def _pieces(event: Event, fingerprint: str | None, now: int) -> list[Row]:
     """Rows of the bulk lane, each applied by itself; only the first claims the key."""
-    body = _json(msgspec.structs.replace(event, recipients=()))
     slices = [event.recipients[at : at + PIECE] for at in range(0, len(event.recipients), PIECE)]
+    body = _json(replace(event, recipients=()))
     rest = len(slices) - 1
-    first: Row = (
-        1, len(slices[0]), rest, event.id, event.key, fingerprint, now, _json(slices[0]), body
-    )  # fmt: skip
-    others: list[Row] = [
-        (1, len(each), 0, event.id, None, None, now, _json(each), body) for each in slices[1:]
+    rows: list[Row] = [
+        (1, PIECE, rest, event.id, event.key, fingerprint, now, _json(slices[0]), body)
     ]
-    return [first, *others]
+    body = _json(replace(event, recipients=(), key=None))
+    rows += [(1, len(each), 0, event.id, None, None, now, _json(each), body) for each in slices[1:]]
+    return rows
 
 
 def _json(value: object) -> str:

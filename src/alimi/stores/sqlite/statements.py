@@ -9,7 +9,7 @@ Python.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -40,6 +40,6 @@ def _repeated(query: str, times: int) -> str:
     return before + values + ", ".join([row] * times) + rest
 
 
-def as_json(value: Collection[Any]) -> str:
+def as_json(value: Sequence[Any]) -> str:
     """A list as a parameter: SQLite unfolds it with json_each()."""
     return msgspec.json.encode(value).decode()

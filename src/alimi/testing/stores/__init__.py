@@ -1,0 +1,1 @@
+"""The parts of the store conformance suite, by what they are about."""

@@ -1,0 +1,158 @@
+"""The outbox: durable, all or nothing, one event per key."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from alimi.errors import StoreClosed
+from alimi.model import Retention, Signal, event_id, now_ms
+from alimi.testing.stores.harness import (
+    DAY,
+    FullStore,
+    StoreHarness,
+    audit,
+    deliver,
+    event,
+    ids,
+    settle,
+)
+
+
+class AppendingTests(StoreHarness):
+    """`append`, `pending` and the keys."""
+
+    async def test_g1_appended_survives_the_store(self, store: FullStore, tmp_path: Path) -> None:
+        """G1: what append has answered is applied by a later store on the same database."""
+        (receipt,) = await store.append([event()])
+        await store.close()
+        later = self.make_store(tmp_path)
+        await later.open()
+        assert await later.pending()
+        await settle(later)
+        assert await ids(later) == [receipt.id]
+        await later.close()
+
+    async def test_receipts_come_in_order(self, store: FullStore) -> None:
+        """Receipts answer the entries in their order, whatever their kind."""
+        events = [event(), event("ben", key="k"), event("ben")]
+        receipts = await store.append([events[0], Signal("ping", ("anna",)), *events[1:]])
+        assert [receipts[0].id, receipts[2].id, receipts[3].id] == [each.id for each in events]
+        assert {receipt.status for receipt in receipts} == {"recorded"}
+
+    async def test_nobody_is_notified(self, store: FullStore) -> None:
+        """An event to no one is an entry like any other and makes no notification."""
+        (applied,) = await deliver(store, event(None))
+        assert (applied.entries, applied.notifications, applied.hints) == (1, 0, [])
+
+    async def test_pending_is_true_until_applied(self, store: FullStore) -> None:
+        """pending() never says no while something waits."""
+        assert not await store.pending()
+        await store.append([event()])
+        assert await store.pending()
+        await settle(store)
+        assert not await store.pending()
+
+    async def test_pending_hears_of_other_processes(
+        self, store: FullStore, other: FullStore
+    ) -> None:
+        """pending() notices what another store on the same database has appended."""
+        assert not await store.pending()
+        await other.append([event()])
+        assert await store.pending()
+        await settle(other)
+        assert not await store.pending()
+
+    async def test_g1_many_at_once(self, store: FullStore) -> None:
+        """G1: appends that share a transaction are each answered and each applied once."""
+        receipts = await asyncio.gather(*(store.append([event(n % 7)]) for n in range(200)))
+        applied = await settle(store)
+        assert sum(each.notifications for each in applied) == 200
+        stored = [name for n in range(7) for name in await ids(store, str(n))]
+        assert sorted(stored) == sorted(receipt.id for (receipt,) in receipts)
+        await audit(store, *map(str, range(7)))
+
+    async def test_a_repeated_key_is_recorded_once_while_it_waits(self, store: FullStore) -> None:
+        """The same key and body, before the first is applied: the same id, one notification."""
+        first, second = event(key="k"), event(key="k")
+        (one,) = await store.append([first])
+        (two,) = await store.append([second])
+        assert (one.status, two.status, two.id) == ("recorded", "repeated", one.id)
+        (applied,) = await settle(store)
+        assert applied.notifications == 1
+
+    async def test_a_repeated_key_is_recorded_once_after_it_was_applied(
+        self, store: FullStore
+    ) -> None:
+        """The same key and body, after the first was applied: the same id, nothing new."""
+        await deliver(store, event(key="k"))
+        (again,) = await store.append([event(key="k")])
+        assert (again.status, again.id) == ("repeated", event_id("k"))
+        assert not await store.pending()
+
+    @pytest.mark.parametrize("applied", [False, True])
+    async def test_a_key_with_another_body_conflicts(
+        self, store: FullStore, *, applied: bool
+    ) -> None:
+        """Another body under a used key is told and not recorded."""
+        await store.append([event(key="k")])
+        if applied:
+            await settle(store)
+        (receipt,) = await store.append([event(key="k", text="something else")])
+        assert receipt.status == "conflict"
+        await settle(store)
+        assert len(await ids(store)) == 1
+
+    async def test_a_key_twice_in_one_call(self, store: FullStore) -> None:
+        """Within one call a key counts as used by the entry before."""
+        receipts = await store.append(
+            [event(key="k"), event(key="k"), event(key="k", text="else"), event()]
+        )
+        statuses = [receipt.status for receipt in receipts]
+        assert statuses == ["recorded", "repeated", "conflict", "recorded"]
+
+    async def test_one_key_from_many_callers(self, store: FullStore, other: FullStore) -> None:
+        """Many callers with one key, through two stores, make one notification."""
+        calls = [each.append([event(key="k")]) for each in (store, other) for _ in range(20)]
+        receipts = [receipt for (receipt,) in await asyncio.gather(*calls)]
+        assert sorted(receipt.status for receipt in receipts) == ["recorded"] + 39 * ["repeated"]
+        await settle(store)
+        assert len(await ids(store)) == 1
+
+    async def test_keys_are_forgotten_after_their_days(self, store: FullStore) -> None:
+        """A key may be used again after its days, and the notification still exists once."""
+        await deliver(store, event(key="k"))
+        retention = Retention(days=None, rows=None, key_days=7)
+        await store.sweep(now_ms() + 6 * DAY, retention, 100)
+        assert (await store.append([event(key="k")]))[0].status == "repeated"
+        await store.sweep(now_ms() + 8 * DAY, retention, 100)
+        assert (await store.append([event(key="k")]))[0].status == "recorded"
+        (applied,) = await settle(store)
+        assert (applied.repeated, applied.notifications) == (1, 0)
+        assert len(await ids(store)) == 1
+        await audit(store)
+
+    async def test_a_closed_store_says_so(self, store: FullStore) -> None:
+        """After close() every verb raises StoreClosed; open() again works."""
+        await store.close()
+        with pytest.raises(StoreClosed):
+            await store.append([event()])
+        with pytest.raises(StoreClosed):
+            await store.changes_after([("anna", 0)], 10)
+        with pytest.raises(StoreClosed):
+            await store.pending()
+        await store.open()
+        assert (await store.append([event()]))[0].status == "recorded"
+
+    async def test_close_finishes_what_was_accepted(self, store: FullStore, tmp_path: Path) -> None:
+        """close() with appends under way: each is either answered or was never accepted."""
+        calls = [asyncio.ensure_future(store.append([event(n)])) for n in range(50)]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        await store.close()
+        answered = await asyncio.gather(*calls)
+        later = self.make_store(tmp_path)
+        await later.open()
+        assert sum(each.notifications for each in await settle(later)) == len(answered)
+        await later.close()
