@@ -12,6 +12,28 @@ from alimi import Alimi, BoundKind
 
 URL = "/cards/{object.id}"
 CATEGORY = "cards"
+TEXTS = {
+    "assigned": {
+        "ko": "카드의 담당자가 사용자님으로 변경되었습니다.",
+        "en": "You are now the assignee of a card.",
+    },
+    "unassigned": {
+        "ko": "더 이상 카드의 담당자가 아닙니다.",
+        "en": "You are no longer the assignee of a card.",
+    },
+    "mentioned": {
+        "ko": "{actor.name}님이 회원님을 언급했습니다: {excerpt}",
+        "en": "{actor.name} mentioned you: {excerpt}",
+    },
+    "commented": {
+        "ko": "{actor.name}님이 댓글을 남겼습니다: {excerpt}",
+        "en": "{actor.name} commented: {excerpt}",
+    },
+    "moved": {
+        "ko": "{actor.name}님이 카드를 옮겼습니다: {from} → {to}",
+        "en": "{actor.name} moved a card: {from} → {to}",
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,51 +48,10 @@ class Kinds:
 
     @classmethod
     def register(cls, alimi: Alimi) -> Kinds:
-        """Name them to Alimi; a second time changes nothing."""
+        """Name them to Alimi: `card.assigned` and so on."""
         return cls(
-            assigned=alimi.kind(
-                "card.assigned",
-                category=CATEGORY,
-                url=URL,
-                text={
-                    "ko": "카드의 담당자가 사용자님으로 변경되었습니다.",
-                    "en": "You are now the assignee of a card.",
-                },
-            ),
-            unassigned=alimi.kind(
-                "card.unassigned",
-                category=CATEGORY,
-                url=URL,
-                text={
-                    "ko": "카드의 담당자가 다른 사용자로 변경되었습니다.",
-                    "en": "You are no longer the assignee of a card.",
-                },
-            ),
-            mentioned=alimi.kind(
-                "card.mentioned",
-                category=CATEGORY,
-                url=URL,
-                text={
-                    "ko": "{actor.name}님이 회원님을 언급했습니다: {excerpt}",
-                    "en": "{actor.name} mentioned you: {excerpt}",
-                },
-            ),
-            commented=alimi.kind(
-                "card.commented",
-                category=CATEGORY,
-                url=URL,
-                text={
-                    "ko": "{actor.name}님이 댓글을 남겼습니다: {excerpt}",
-                    "en": "{actor.name} commented: {excerpt}",
-                },
-            ),
-            moved=alimi.kind(
-                "card.moved",
-                category=CATEGORY,
-                url=URL,
-                text={
-                    "ko": "{actor.name}님이 카드를 옮겼습니다: {from} → {to}",
-                    "en": "{actor.name} moved a card: {from} → {to}",
-                },
-            ),
+            **{
+                name: alimi.kind(f"card.{name}", category=CATEGORY, url=URL, text=text)
+                for name, text in TEXTS.items()
+            }
         )

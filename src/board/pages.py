@@ -57,7 +57,8 @@ async def login_page(board: TheBoard, request: Request, next: str = "/") -> Resp
             people = list(await users.demo_users(session))
     locale = locale_of(request)
     offered = "".join(_person(user) for user in people)
-    return _page(_LOGIN, locale, {"next": target}, people=offered, demo="demo" if people else "")
+    how = {"demo": "demo", "open": ""} if people else {"demo": "", "open": " open"}
+    return _page(_LOGIN, locale, {"next": target}, people=offered, **how)
 
 
 def _page(template: Template, locale: str, data: dict[str, Any], **values: str) -> Response:

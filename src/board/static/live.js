@@ -17,7 +17,11 @@ export function listenToBell() {
   });
   // Signals are not kept: whoever was away has to look.
   document.addEventListener("alimi-hello", () => refresh(null));
-  document.addEventListener("alimi-reset", () => refresh(null));
+  document.addEventListener("alimi-reset", (event) => {
+    // Somebody else has logged in with another tab: this page is theirs now, names and language.
+    if (/** @type {CustomEvent} */ (event).detail.reason === "recipient") location.reload();
+    else refresh(null);
+  });
   document.addEventListener("alimi-state", showConnection);
 }
 

@@ -25,7 +25,8 @@ class Mentions {
     const id = `mentions-${++count}`;
     this.box = h("ul", { id, class: "mentions", role: "listbox", "aria-label": t("mention"), hidden: true });
     this.element = h("div", { class: "mentioning" }, field, this.box);
-    set(field, { role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false" });
+    // A textarea has no role but its own: what is active in the list is all that can be told of it.
+    set(field, { "aria-autocomplete": "list", "aria-controls": id });
     field.addEventListener("input", () => this.#look());
     field.addEventListener("keydown", (event) => this.#key(event));
     field.addEventListener("blur", () => this.#show([]));
@@ -48,7 +49,6 @@ class Mentions {
     this.#users = users;
     this.#at = 0;
     this.box.hidden = !users.length;
-    set(this.field, { "aria-expanded": String(users.length > 0) });
     this.box.replaceChildren(...users.map((user, index) => this.#option(user, index)));
     this.#mark();
   }

@@ -1,0 +1,41 @@
+"""A board for each test."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from argon2 import PasswordHasher
+
+from board import passwords
+from tests.board.harness import DOHYUN, EMMA, JIWOO, Bench, Person, open_bench
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing is slow on purpose; here it would only be slow."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    """The demo's board on a fresh file."""
+    async with open_bench(tmp_path / "board.db") as bench:
+        yield bench
+
+
+@pytest.fixture
+async def emma(bench: Bench) -> Person:
+    """User 1, who reads English."""
+    return await bench.person(EMMA)
+
+
+@pytest.fixture
+async def jiwoo(bench: Bench) -> Person:
+    """User 2, who reads Korean."""
+    return await bench.person(JIWOO)
+
+
+@pytest.fixture
+async def dohyun(bench: Bench) -> Person:
+    """User 3, who reads Korean."""
+    return await bench.person(DOHYUN)

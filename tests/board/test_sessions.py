@@ -1,0 +1,181 @@
+"""Who may come in, how often they may try, and what the demo's password opens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text, update
+
+from board import limits
+from board.accounts import add_user
+from board.clock import now_ms
+from board.limits import LoginLimit, place_of
+from board.models import Login
+from board.settings import Settings
+from tests.board.harness import EMMA, JIWOO, Bench, Person, log_in, open_bench
+
+
+async def test_tokens_are_kept_as_hashes(bench: Bench, emma: Person) -> None:
+    """Who reads the database cannot log in with what is in it."""
+    token = emma.client.cookies["board_session"]
+    async with bench.board.database.reading() as session:
+        rows = (await session.execute(text("SELECT * FROM logins"))).all()
+    assert len(rows) == 1
+    assert token not in str(rows)
+
+
+async def test_passwords_are_kept_as_argon2(bench: Bench) -> None:
+    """And no two are alike, though the passwords are."""
+    async with bench.board.database.reading() as session:
+        kept = (await session.scalars(text("SELECT password_hash FROM users"))).all()
+    assert len(set(kept)) == 3
+    assert all(each.startswith("$argon2id$") for each in kept)
+
+
+async def test_a_session_ends_by_itself(bench: Bench, emma: Person) -> None:
+    """After its time the cookie is worthless."""
+    async with bench.board.database.writing() as session:
+        await session.execute(update(Login).values(expires_at=now_ms() - 1))
+    assert (await emma.client.get("/api/session")).status_code == 401
+    assert (await emma.client.get("/alimi/v1/inbox")).status_code == 401
+    await bench.person(JIWOO)
+    async with bench.board.database.reading() as session:
+        assert (await session.scalar(text("SELECT count(*) FROM logins"))) == 1
+
+
+async def test_logging_in_again_ends_the_former_session(bench: Bench, emma: Person) -> None:
+    """One browser, one session: somebody else's log-in leaves nothing of the first open."""
+    former = emma.client.cookies["board_session"]
+    await log_in(emma.client, JIWOO)
+    assert (await emma.get("/api/session"))["user_id"] == JIWOO
+    stranger = await bench.stranger(cookie=f"board_session={former}")
+    assert (await stranger.get("/api/session")).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["", "x", "가", "a" * 5000, '"quoted"'])
+async def test_a_made_up_cookie_is_nobody(bench: Bench, token: str) -> None:
+    """Whatever stands in the cookie, it opens nothing and breaks nothing."""
+    stranger = await bench.stranger()
+    headers = {b"cookie": b"board_session=" + token.encode()}
+    assert (await stranger.get("/api/session", headers=headers)).status_code == 401
+    assert (await stranger.get("/", headers=headers)).status_code == 303
+
+
+async def test_demo_passwords_open_nothing_without_the_demo(tmp_path: Path) -> None:
+    """The same file served with --no-demo: neither the password nor an open session works."""
+    database = tmp_path / "board.db"
+    async with open_bench(database) as bench:
+        cookie = f"board_session={(await bench.person(EMMA)).client.cookies['board_session']}"
+    async with open_bench(database, demo=False) as bench:
+        assert (await log_in(await bench.stranger(), EMMA)).status_code == 401
+        stranger = await bench.stranger(cookie=cookie)
+        for path in ("/api/session", "/alimi/v1/inbox", "/sse/1"):
+            assert (await stranger.get(path)).status_code == 401
+        page = (await stranger.get("/login")).text
+        assert "Emma" not in page
+    async with open_bench(database) as bench:
+        stranger = await bench.stranger(cookie=cookie)
+        assert (await stranger.get("/api/session")).status_code == 200
+
+
+async def test_a_board_without_the_demo_has_no_users(tmp_path: Path) -> None:
+    """Nothing but three lists, and nobody who could log in."""
+    async with open_bench(tmp_path / "board.db", demo=False) as bench:
+        assert (await log_in(await bench.stranger(), EMMA)).status_code == 401
+        async with bench.board.database.reading() as session:
+            assert (await session.scalar(text("SELECT count(*) FROM users"))) == 0
+            assert (await session.scalar(text("SELECT count(*) FROM lists"))) == 3
+
+
+async def test_users_of_ones_own(tmp_path: Path) -> None:
+    """Added from the command line they log in, by number or by name, with and without the demo."""
+    database = tmp_path / "board.db"
+    said = await add_user(Settings(database), "  Ada  Lovelace ", "enchantress", "en")
+    assert said == "Ada Lovelace is user 1 and can log in."
+    async with open_bench(database, demo=False) as bench:
+        await bench.person(1, "enchantress")
+        stranger = await bench.stranger()
+        wanted = {"name": "Ada Lovelace", "password": "enchantress"}
+        assert (await stranger.post("/api/session", json=wanted)).status_code == 204
+    async with open_bench(database) as bench:
+        # A board that is in use gets no demo.
+        assert (await log_in(await bench.stranger(), EMMA)).status_code == 401
+        assert (await log_in(await bench.stranger(), 2)).status_code == 401
+
+
+async def test_another_password_ends_all_sessions(tmp_path: Path) -> None:
+    """A demo user with a password of their own is a user like any other; old sessions are over."""
+    database = tmp_path / "board.db"
+    async with open_bench(database) as bench:
+        emma = await bench.person(EMMA)
+        await add_user(Settings(database), "Emma Reid", "secret", "ko")
+        assert (await emma.client.get("/api/session")).status_code == 401
+        assert (await log_in(emma.client, EMMA)).status_code == 401
+    async with open_bench(database, demo=False) as bench:
+        emma = await bench.person(EMMA, "secret")
+        assert (await emma.get("/api/session"))["locale"] == "ko"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a@b", "x" * 61, "a\x00b"])
+async def test_names_that_nobody_can_have(tmp_path: Path, name: str) -> None:
+    """A name has to be seen, and to be mentioned."""
+    with pytest.raises(ValueError, match="visible characters"):
+        await add_user(Settings(tmp_path / "board.db"), name, "secret", "en")
+
+
+async def test_logins_are_limited(bench: Bench) -> None:
+    """Guessing ends after some tries with 429 and a time to wait, also for the right password."""
+    stranger = await bench.stranger()
+    for _ in range(limits.PER_USER):
+        assert (await log_in(stranger, EMMA, "guess")).status_code == 401
+    refused = await log_in(stranger, EMMA, "demo")
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["retry-after"]) <= limits.WINDOW_SECONDS + 1
+    assert "Too many attempts" in refused.json()["detail"]
+    # Another person is not locked out by it.
+    assert (await log_in(stranger, JIWOO)).status_code == 204
+
+
+async def test_right_passwords_are_not_limited(bench: Bench) -> None:
+    """Who knows the password may come and go."""
+    stranger = await bench.stranger()
+    for _ in range(limits.PER_USER * 2):
+        assert (await log_in(stranger, EMMA)).status_code == 204
+
+
+def test_the_limit_passes_with_time() -> None:
+    """After the window one may try again; before it, waiting gets shorter."""
+    now = 0.0
+    limit = LoginLimit(lambda: now)
+    for _ in range(limits.PER_USER):
+        assert limit.take("1", "192.0.2.1") is None
+    now = 20.0
+    assert limit.take("1", "192.0.2.1") == limits.WINDOW_SECONDS - 20
+    assert limit.take("1", "192.0.2.2") is None
+    now = limits.WINDOW_SECONDS
+    assert limit.take("1", "192.0.2.1") is None
+
+
+def test_one_place_is_limited_over_all_users() -> None:
+    """Trying one password on everybody ends as well."""
+    limit = LoginLimit(lambda: 0.0)
+    taken = [limit.take(str(user), "192.0.2.1") for user in range(limits.PER_PLACE + 1)]
+    assert taken[:-1] == [None] * limits.PER_PLACE
+    assert taken[-1] is not None
+
+
+def test_g8_the_limit_itself_is_bounded() -> None:
+    """G8: a flood from countless places does not fill the memory."""
+    limit = LoginLimit(lambda: 0.0)
+    for number in range(limits.MAX_PLACES):
+        limit.take("1", f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert len(limit) <= limits.MAX_PLACES
+
+
+def test_an_ipv6_household_is_one_place() -> None:
+    """Who has 2⁶⁴ addresses gets no more tries by it."""
+    assert place_of("2001:db8::1") == place_of("2001:db8::ffff:2")
+    assert place_of("2001:db8:0:1::1") != place_of("2001:db8:0:2::1")
+    assert place_of("192.0.2.1") != place_of("192.0.2.2")
+    assert place_of("not an address" * 99)
