@@ -205,8 +205,10 @@ class OwnMode:
 
 def test_the_driver_s_own_mode_is_left_alone() -> None:
     """Python 3.12's `autocommit=False` begins real transactions; a BEGIN of ours would fail."""
-    executor = ConnectionExecutor(Mock(connection=Mock(driver_connection=OwnMode())))
-    assert executor.begins_explicitly
+    pooled = Mock(driver_connection=OwnMode(), info={})
+    Prepared().do_begin(pooled)
+    pooled.cursor.assert_not_called()
+    assert ConnectionExecutor(Mock(connection=pooled)).begins_explicitly
 
 
 # holds_write_transaction
@@ -309,6 +311,39 @@ async def test_a_cancelled_task_holds_nothing(async_engine: AsyncEngine) -> None
     assert not holds_write_transaction(async_engine)
     async with async_engine.begin():
         assert holds_write_transaction(async_engine)
+
+
+async def test_a_task_cancelled_while_it_waits_leaves_no_lock(
+    path: Path, async_engine: AsyncEngine
+) -> None:
+    """The driver's thread gets the lock that nobody wants any more; the pool gives it back."""
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    waiting, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    async def request() -> None:
+        async with AsyncSession(async_engine) as session:
+            await session.execute(WRITE)
+
+    def told(statement: str) -> None:
+        # In the connection's own thread, which now waits for the lock.
+        if statement.startswith("BEGIN"):
+            loop.call_soon_threadsafe(waiting.set)
+
+    def hear(dbapi: Any, _record: object) -> None:
+        dbapi.driver_connection._conn.set_trace_callback(told)
+
+    event.listen(async_engine.sync_engine, "connect", hear)
+    task = asyncio.create_task(request())
+    await waiting.wait()
+    task.cancel()
+    holder.execute("ROLLBACK")
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with async_engine.begin() as connection:
+        await connection.execute(WRITE)
+    assert not holds_write_transaction(async_engine)
+    holder.close()
 
 
 def test_a_forgotten_connection_holds_nothing(engine: Engine) -> None:
