@@ -120,7 +120,8 @@ export class AlimiBell extends HTMLElement {
 
   /** @param {string} type @param {any} [detail] */
   #tell(type, detail) {
-    if (type === "change") return this.update();
+    if (type === "change" || type === "state") this.update();
+    if (type === "change") return;
     if (type === "notification") this.#ring(detail);
     this.#emit(type, detail);
   }

@@ -31,7 +31,8 @@ export class Feed {
       url: base + "v1/inbox/stream",
       onEvent: (event) => this.#take(event),
       onState: (state) => post({ t: "state", state }),
-      refresh: () => this.#refresh(),
+      // Without headers the session is a cookie's, and no listener can freshen that.
+      refresh: async () => this.stream.headers && this.#refresh(),
     });
   }
 
