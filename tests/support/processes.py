@@ -1,0 +1,152 @@
+"""Servers as processes of their own: started, asked whether they are ready, killed, stopped."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+#: A slow machine starts a server in so many seconds, and stops it.
+PATIENCE = 20
+
+
+def free_port() -> int:
+    """A port that stays free while a server restarts: outside of what clients are given."""
+    while True:
+        port = random.randint(15_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class AppProcess:
+    """The application under test on one database and one port, over many lives."""
+
+    def __init__(self, database: Path, *, server: str = "uvicorn-httptools", **config: Any) -> None:
+        self.port = free_port()
+        self.server = server
+        self.database = database
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._config = {
+            "server": server, "port": self.port, "database": str(database), **config,
+        }  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = database.with_suffix(".log")
+
+    def start(self, **config: Any) -> None:
+        """Begin another life; `wait_ready` says when it can be used."""
+        assert not self.alive
+        arguments = json.dumps({**self._config, **config})
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.server_run", arguments],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "not started"
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def wait_ready(self) -> None:
+        """Ask until it says that it is; fails with its log when it died instead."""
+        deadline = time.monotonic() + PATIENCE
+        while not self._is_ready():
+            if not self.alive or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{self.log()}")
+            time.sleep(0.01)  # between two questions; readiness decides
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/alimi/readyz", timeout=PATIENCE).is_success
+        except httpx.TransportError:
+            return False
+
+    def post(self, path: str, **body: Any) -> Any:
+        """Ask the application for something that must work."""
+        answer = httpx.post(f"{self.address}{path}", json=body, timeout=PATIENCE)
+        assert answer.is_success, (answer.text, self.log())
+        return answer.json()
+
+    def metric(self, name: str) -> float:
+        """One series without labels."""
+        text = httpx.get(f"{self.address}/alimi/metrics", timeout=PATIENCE).text
+        return next(float(line.split()[1]) for line in text.splitlines() if line.split()[0] == name)
+
+    def wait_metric(self, name: str, wanted: float) -> None:
+        """Ask until the series has that value."""
+        deadline = time.monotonic() + PATIENCE
+        while (value := self.metric(name)) != wanted:
+            assert time.monotonic() < deadline, f"{name} is {value}, not {wanted}"
+            time.sleep(0.02)  # between two questions
+
+    def resident(self) -> int:
+        """Resident bytes."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * 4096
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self) -> float:
+        """SIGTERM; answers how many seconds it took to end, and demands that it ended well."""
+        started = time.monotonic()
+        self.process.terminate()
+        code = self.process.wait(PATIENCE)
+        assert code in {0, -signal.SIGTERM}, (code, self.log())
+        return time.monotonic() - started
+
+    def wait_killed(self) -> None:
+        """Wait until it has killed itself at the armed point."""
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("the point was never reached") from None
+        assert code == -signal.SIGKILL, (code, self.log())
+
+    def log(self) -> str:
+        """What all lives have written."""
+        return self._log.read_text("utf-8", "replace")
+
+    def close(self) -> None:
+        """End it, however it is."""
+        if self.alive:
+            self.kill()
+
+
+@contextmanager
+def an_app(folder: Path, **config: Any) -> Iterator[AppProcess]:
+    """A server that is ready, on a fresh database."""
+    app = AppProcess(folder / "app.db", **config)
+    app.start()
+    try:
+        app.wait_ready()
+        yield app
+    finally:
+        app.close()

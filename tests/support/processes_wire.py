@@ -1,0 +1,120 @@
+"""A page that holds a stream over a raw socket, and comes back with its cursor when it is cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httptools
+
+from tests.support.reader import Reader
+
+#: How soon a page knocks again while nobody answers.
+KNOCK = 0.02
+#: How long anything may take that is bound to come.
+SOON = 15
+
+
+class Answer:
+    """One HTTP answer as it arrives: its parts for httptools' parser."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self.headers: dict[str, str] = {}
+        self.complete = False
+        self._take = take
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode().lower()] = value.decode()
+
+    def on_body(self, body: bytes) -> None:
+        self._take(body)
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+
+class Page:
+    """One recipient's page: a strict reader over as many connections as it takes."""
+
+    def __init__(self, port: int, recipient: str, *, path: str = "/alimi/v1/inbox/stream") -> None:
+        self.recipient = recipient
+        self.reader = Reader()
+        self.connections = 0
+        #: Each way a connection ended: `True` is the server's proper end of the answer.
+        self.ended_well: list[bool] = []
+        self.answer = Answer(self._feed)
+        self.status = 0
+        self._port = port
+        self._path = path
+        self._news = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Begin, and wait for `hello`."""
+        self._task = asyncio.create_task(self._keep())
+        await self.until(lambda reader: reader.cursor is not None)
+
+    async def close(self) -> None:
+        """Leave."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def until(self, holds: Callable[[Reader], bool], seconds: float = SOON) -> None:
+        """Wait for what the reader is to show."""
+        async with asyncio.timeout(seconds), self._news:
+            while not holds(self.reader):
+                if self._task is not None and self._task.done():
+                    self._task.result()
+                await self._news.wait()
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+            except OSError:
+                await asyncio.sleep(KNOCK)
+                continue
+            try:
+                await self._read(reader, writer)
+            except OSError:
+                self.ended_well.append(False)
+            finally:
+                writer.close()
+            async with self._news:
+                self._news.notify_all()
+            await asyncio.sleep(KNOCK)
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(self._request())
+        self.answer = Answer(self._feed)
+        parser = httptools.HttpResponseParser(self.answer)
+        self.connections += 1
+        self.reader.connect()
+        while data := await reader.read(65_536):
+            parser.feed_data(data)
+            self.status = parser.get_status_code()
+            async with self._news:
+                self._news.notify_all()
+            if self.answer.complete:
+                break
+        self.ended_well.append(self.answer.complete)
+
+    def _request(self) -> bytes:
+        lines = [
+            f"GET {self._path} HTTP/1.1",
+            "Host: 127.0.0.1",
+            f"Cookie: user={self.recipient}",
+            "Accept: text/event-stream",
+        ]
+        if self.reader.cursor is not None:
+            lines.append(f"Last-Event-ID: {self.reader.cursor}")
+        return "\r\n".join([*lines, "", ""]).encode()
+
+    def _feed(self, body: bytes) -> None:
+        self.reader.feed(body)
+
+    def news(self) -> list[dict[str, Any]]:
+        """The data of everything that was new, in the order it came."""
+        return [data for name, data, _ in self.reader.events if name == "message"]
