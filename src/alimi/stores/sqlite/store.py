@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from alimi.errors import ConfigurationError, StoreClosed, StoreError
 from alimi.model import (
@@ -38,6 +39,9 @@ from alimi.stores.sqlite.readers import Readers
 from alimi.stores.sqlite.sweep import Roll, sweep
 from alimi.stores.sqlite.watcher import Watcher
 from alimi.stores.sqlite.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 #: Writes, and reads, that may wait at once; each holds a few hundred bytes to a few kilobytes.
 QUEUE_BOUND = 10_000
@@ -135,7 +139,7 @@ class SQLiteStore:
 
     async def migrate(self) -> list[str]:
         """Apply pending migrations."""
-        return await asyncio.to_thread(upkeep.migrate, self._path)
+        return await _look_after(upkeep.migrate, self._path)
 
     def pending_sql(self) -> str:
         """The SQL that `migrate` would run now."""
@@ -143,11 +147,18 @@ class SQLiteStore:
 
     async def inspect(self) -> Report:
         """Look, change nothing."""
-        return await asyncio.to_thread(upkeep.inspect, self._path, self._synchronous)
+        return await _look_after(upkeep.inspect, self._path, self._synchronous)
 
     async def renew_epoch(self) -> str:
         """Make every cursor out there worthless, so that clients reload."""
-        return await asyncio.to_thread(upkeep.renew_epoch, self._path)
+        return await _look_after(upkeep.renew_epoch, self._path)
+
+
+async def _look_after(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        return await asyncio.to_thread(verb, *args, **kwargs)
+    except sqlite3.Error as error:
+        raise as_alimi_error(error) from error
 
 
 class _Parts:

@@ -77,6 +77,7 @@ class Writer:
         self._bound = bound
         self._committed = committed
         self._jobs: deque[Job] = deque()
+        self._taken: list[Job] = []
         self._wake = threading.Condition()
         self._closing = False
         self._died: BaseException | None = None
@@ -142,7 +143,7 @@ class Writer:
     def _die(self, error: BaseException) -> None:
         with self._wake:
             self._died = error
-            waiting, self._jobs = list(self._jobs), deque()
+            waiting, self._jobs = [*self._taken, *self._jobs], deque()
         settle(_failed(waiting, StoreError(f"the writer thread died: {error!r}")))
 
     def _group(self) -> list[Job]:
@@ -153,7 +154,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the callers hear it
             # Who came meanwhile has not waited long enough to be refused.
             return _failed([self._jobs.popleft() for _ in range(waiting)], error)
-        taken: list[Job] = []
+        taken = self._taken = []
         try:
             self._transact(taken)
         except Exception as error:  # noqa: BLE001 - the callers hear it

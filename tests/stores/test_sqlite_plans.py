@@ -1,0 +1,126 @@
+"""What queries cost: the plan of each hot one, and work that depends only on what was missed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alimi.stores.sqlite import SQLiteStore, feed, upkeep
+from alimi.stores.sqlite.sql import SQL
+from alimi.testing.stores.harness import fill
+
+VALUES: dict[str, Any] = {
+    "changes": {"wanted": "[]", "limit": 1},
+    "heads": ("[]",),
+    "inboxes": ("[]",),
+    "owners": ("[]", "x"),
+    "known_keys": ("[]",),
+    "used_keys": {"keys": "[]"},
+    "claim_bulk": (),
+    "weigh_version": {"recipient": "x", "version": 1, "seen_upto": 0},
+    "unseen_between": ("x", 0, 1),
+    "unread_about": ("a", 1),
+    "unread_about_of": ("a", "[]", 1),
+    "expired": (1, 1),
+    "aged": (1, 1),
+    "stretch": {"rows": 1, "after": "", "limit": 1},
+    "oldest": ("x", 1),
+    "old_tombstones": (1, 1),
+    "remove": ("[]",),
+    "forget_seen": {"recipient": "x"},
+    "forget_keys": (1, 1),
+    "whole_version": ("x", 1),
+}
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    upkeep.migrate(tmp_path / "app.db")
+    with closing(sqlite3.connect(tmp_path / "app.db")) as db:
+        yield db
+
+
+def scans(db: sqlite3.Connection, sql: str, values: Any) -> list[str]:
+    """Steps of the plan that walk a whole table or sort."""
+    plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    walks = [step for step in plan if step.startswith("SCAN alimi") or "USE TEMP B-TREE" in step]
+    return [step for step in walks if "alimi_outbox_bulk" not in step]
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_no_query_walks_a_table(db: sqlite3.Connection, name: str) -> None:
+    """Every query finds its rows by an index and needs no sort (but of the keys of one call)."""
+    found = scans(db, SQL[name], VALUES[name])
+    assert [step for step in found if name != "used_keys" or "SCAN" in step] == []
+
+
+@pytest.mark.parametrize("filters", ["", "AND n.content_version < 5", "AND n.id IN ('a')"])
+def test_pages_walk_no_table(db: sqlite3.Connection, filters: str) -> None:
+    """A page is an index range; only a page by ids sorts what it found."""
+    found = scans(db, SQL["page"].format(filters=filters), {"recipient": "x", "limit": 1})
+    assert [step for step in found if "SCAN" in step] == []
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "recipient = :recipient AND content_version <= 5 AND archived_at IS NULL",
+        "recipient = :recipient AND version = 5",
+        "recipient = :recipient AND id IN (SELECT value FROM json_each('[]'))",
+        "rowid IN (SELECT value FROM json_each('[]'))",
+    ],
+)
+def test_marks_walk_no_table(db: sqlite3.Connection, where: str) -> None:
+    """Each target of a mark is found by an index, when it is weighed and when it is changed."""
+    values = {"recipient": "x", "seen_upto": 0, "version": 1}
+    assert scans(db, SQL["weigh"].format(where=where), values) == []
+    assert scans(db, SQL["stamp"].format(where=where, assign="read_at = 1"), values) == []
+
+
+def steps(db: sqlite3.Connection, call: Callable[[], object]) -> int:
+    """How many instructions of SQLite's machine a call takes."""
+    call()  # the first statement of a connection reads the schema
+    count = 0
+
+    def tick() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    db.set_progress_handler(tick, 1)
+    call()
+    db.set_progress_handler(None, 1)
+    return count
+
+
+async def test_resuming_costs_what_was_missed(tmp_path: Path) -> None:
+    """Reading the last three changes takes the same work in an inbox of 10 and of 3,000 rows."""
+    store = SQLiteStore(tmp_path / "app.db", synchronous="OFF")
+    await store.open()
+    await fill(store, 10, "small")
+    await fill(store, 3000, "large")
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "app.db")) as db:
+        small = steps(db, lambda: feed.changes_after(db, [("small", 7)], 100))
+        large = steps(db, lambda: feed.changes_after(db, [("large", 2997)], 100))
+        many = steps(db, lambda: feed.changes_after(db, [("large", 2900)], 100))
+    assert abs(small - large) < 5
+    assert many > 10 * large
+
+
+async def test_a_limit_bounds_the_work(tmp_path: Path) -> None:
+    """A reader who missed thousands costs one page, not thousands."""
+    store = SQLiteStore(tmp_path / "app.db", synchronous="OFF")
+    await store.open()
+    await fill(store, 50, "small")
+    await fill(store, 3000, "large")
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "app.db")) as db:
+        small = steps(db, lambda: feed.changes_after(db, [("small", 0)], 20))
+        large = steps(db, lambda: feed.changes_after(db, [("large", 0)], 20))
+    assert abs(small - large) < 5
