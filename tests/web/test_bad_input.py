@@ -92,7 +92,9 @@ async def test_wrong_values_are_422_and_name_the_field(
     assert (found or "").replace("[0]", "[...]") == (field or ""), answer.text
 
 
-@pytest.mark.parametrize("body", [{}, {"raed": True}, {"read": None}, {"read": 1}, {"read": "true"}])
+@pytest.mark.parametrize(
+    "body", [{}, {"raed": True}, {"read": None}, {"read": 1}, {"read": "true"}]
+)
 async def test_a_patch_that_says_nothing_is_422(alimi: Alimi, app: ASGIApp, body: object) -> None:
     """A misspelt flag is not a silent nothing."""
     (made,) = await notify(alimi, "2")
@@ -123,7 +125,9 @@ async def test_an_unreadable_query_is_400(app: ASGIApp, query: str) -> None:
     assert answer.status_code == 400
 
 
-@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON;charset=UTF-8"])
+@pytest.mark.parametrize(
+    "kind", ["application/json; charset=utf-8", "Application/JSON;charset=UTF-8"]
+)
 async def test_json_may_name_its_charset(app: ASGIApp, kind: str) -> None:
     """UTF-8 in any spelling is JSON."""
     answer = await post(app, b'{"action":"read","upto":1}', Content_Type=kind)
@@ -147,7 +151,7 @@ async def test_anything_but_json_is_415(app: ASGIApp, headers: dict[str, str]) -
 
 
 async def test_the_limit_holds_while_reading(app: ASGIApp) -> None:
-    """G8: a body that does not tell its length is cut as soon as it is over, not read to its end."""
+    """G8: a body that does not tell its length is cut as soon as it is over."""
     chunk = {"type": "http.request", "body": b" " * 40_000, "more_body": True}
     headers = [(b"content-type", b"application/json"), (b"cookie", b"user=2")]
     scope = {"method": "POST", "path": "/v1/inbox/mark", "headers": headers}
@@ -290,7 +294,9 @@ async def test_no_bytes_make_it_fail(content: bytes) -> None:
 
     headers = [(b"content-type", b"application/json")]
     request = Request({"method": "POST", "path": "/", "headers": headers})
+    refused = 0
     try:
         await read_json(request, receive, InboxMark, INBOX_LIMIT)
     except Problem as problem:
-        assert 400 <= problem.status < 500
+        refused = problem.status
+    assert refused in {0, 400, 422}

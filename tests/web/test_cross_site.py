@@ -81,9 +81,7 @@ async def test_a_form_of_another_site_is_no_json(guarded: ASGIApp) -> None:
     async with client(guarded) as user:
         for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
             body = b'{"action":"read","upto":9}'
-            answer = await user.post(
-                "/v1/inbox/mark", content=body, headers={"Content-Type": kind}
-            )
+            answer = await user.post("/v1/inbox/mark", content=body, headers={"Content-Type": kind})
             assert answer.status_code == 415
 
 

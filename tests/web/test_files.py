@@ -68,4 +68,3 @@ async def test_only_known_files_are_served(app: ASGIApp, path: str) -> None:
     """A path is looked up in a list made at the start, never on a disk."""
     sent = await call(app, {"path": path})
     assert sent[0]["status"] == 404
-

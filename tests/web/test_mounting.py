@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from starlette.routing import Mount
 from alimi import Alimi
 from alimi.sse import Decoder
 from alimi.web.types import ASGIApp
-from tests.web.site import call, client, notify, serving, strips
+from tests.web.site import call, client, names_root, notify, serving, strips
 
 
 def alone(app: ASGIApp) -> tuple[Any, str]:
@@ -65,9 +65,15 @@ def behind_a_stripping_proxy(app: ASGIApp) -> tuple[Any, str]:
 
 
 def in_fastapi_behind_a_stripping_proxy(app: ASGIApp) -> tuple[Any, str]:
-    site = FastAPI(root_path="/site")
-    site.mount("/alimi", app)
-    return strips("/site", site), "/site/alimi"
+    """Its `root_path` names a prefix that the path does not have."""
+    site, prefix = in_fastapi(app)
+    return strips("/site", names_root("/site", site)), f"/site{prefix}"
+
+
+def in_fastapi_with_a_servers_root_path(app: ASGIApp) -> tuple[Any, str]:
+    """What `uvicorn --root-path` does: the prefix is put back in front of the path."""
+    site, prefix = in_fastapi(app)
+    return names_root("/site", site), f"/site{prefix}"
 
 
 def in_litestar_behind_a_stripping_proxy(app: ASGIApp) -> tuple[Any, str]:
@@ -78,6 +84,7 @@ def in_litestar_behind_a_stripping_proxy(app: ASGIApp) -> tuple[Any, str]:
 STYLES: list[Callable[[ASGIApp], tuple[Any, str]]] = [
     alone, in_starlette, in_nested_starlette, in_fastapi, in_fastapi_with_middlewares, in_litestar,
     behind_a_stripping_proxy, in_fastapi_behind_a_stripping_proxy,
+    in_fastapi_with_a_servers_root_path,
     in_litestar_behind_a_stripping_proxy,
 ]  # fmt: skip
 
@@ -92,7 +99,7 @@ async def visiting(app: ASGIApp, style: Any) -> AsyncIterator[tuple[httpx.AsyncC
         yield user, prefix
 
 
-async def frames(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+async def frames(response: httpx.Response) -> AsyncGenerator[tuple[str, Any], None]:
     decoder = Decoder()
     async for piece in response.aiter_bytes():
         for event in decoder.feed(piece):

@@ -67,6 +67,18 @@ async def test_another_ones_cursor_is_worthless(alimi: Alimi, app: ASGIApp) -> N
         assert (await other.get("/v1/inbox/counts")).json()["unseen"] == 3
 
 
+async def test_a_cursor_of_before_a_restore_is_worthless(alimi: Alimi, app: ASGIApp) -> None:
+    """G5: after the epoch changed, an old `next` is refused instead of leaving a hole."""
+    await notify(alimi, "2", count=3)
+    async with client(app) as user:
+        after = (await user.get("/v1/inbox", params={"limit": 1})).json()["next"]
+        await alimi.store.renew_epoch()
+        answer = await user.get("/v1/inbox", params={"after": after})
+        assert answer.json()["type"] == "urn:alimi:problem:invalid-cursor"
+        fresh = (await user.get("/v1/inbox", params={"limit": 1})).json()["next"]
+        assert (await user.get("/v1/inbox", params={"after": fresh})).status_code == 200
+
+
 @pytest.mark.parametrize("after", ["", "x", "1", "aaaa.", ".5", "aaaaaaaa.1 ", "a.٣", "a" * 65])
 async def test_what_is_no_cursor_is_refused(app: ASGIApp, after: str) -> None:
     """A made-up cursor is a 400 or 422, never somebody's page."""
@@ -87,9 +99,7 @@ async def test_nobody_has_no_inbox(alimi: Alimi, app: ASGIApp) -> None:
 
 
 @pytest.mark.parametrize("name", ["recipient", "user", "user_id", "to", "sub", "id"])
-async def test_no_parameter_chooses_the_recipient(
-    alimi: Alimi, app: ASGIApp, name: str
-) -> None:
+async def test_no_parameter_chooses_the_recipient(alimi: Alimi, app: ASGIApp, name: str) -> None:
     """G7: naming somebody else in the query or a header changes nothing."""
     await notify(alimi, "2")
     async with client(app, "3") as other:

@@ -35,6 +35,7 @@ MAX_FIELDS = 100
 MAX_HEADER_BYTES = 32 * 1024
 MAX_QUERY_BYTES = 8 * 1024
 
+_DOCUMENT = Media(type="application/json", description="OpenAPI 3.1.", schema={"type": "object"})
 _counters: WeakKeyDictionary[CollectorRegistry, Counter] = WeakKeyDictionary()
 
 
@@ -189,7 +190,7 @@ def _openapi_of(content: bytes) -> Route:
         door="open",
         name="openapi",
         summary="This document.",
-        gives={200: Media(type="application/json", description="OpenAPI 3.1.")},
+        gives={200: _DOCUMENT},
     )
 
 

@@ -22,7 +22,7 @@ BODY_SECONDS = 30.0
 #: Parameters of one query; ours take five.
 _MAX_PARAMETERS = 32
 _CHARSET = re.compile(r'charset\s*=\s*"?([^";]+)"?', re.IGNORECASE)
-_AT = re.compile(r" - at `(?:key in )?\$\.?(.*)`$")
+_AT = re.compile(r" - at (?:`key` in )?`\$\.?(.*)`$")
 _NAMED = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
 
 T = TypeVar("T")

@@ -139,7 +139,7 @@ def _given(route: Route, shape: Any, known: dict[int, Any]) -> dict[str, Any]:
     if shape is None:
         return {"description": "Done."}
     if isinstance(shape, Media):
-        content: dict[str, Any] = {"schema": {"type": "string"}}
+        content: dict[str, Any] = {} if shape.schema is None else {"schema": shape.schema}
         if shape.example is not None:
             content["example"] = shape.example
         return {"description": shape.description, "content": {shape.type: content}}

@@ -43,10 +43,11 @@ Handler = Callable[[Call], Awaitable[Answer | ASGIApp]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """An answer that is not JSON."""
+    """An answer that is no shape of ours; OpenAPI 3.1 has no schema for one without end."""
 
     type: str
     description: str
+    schema: Mapping[str, Any] | None = field(default_factory=lambda: {"type": "string"})
     example: str | None = None
 
 

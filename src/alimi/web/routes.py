@@ -22,6 +22,7 @@ from alimi.web.schemas import (
 
 _STREAM = Media(
     type="text/event-stream",
+    schema=None,
     description=(
         "Server-Sent Events without end: `retry`, then `hello` (or `reset` and `hello`), then what "
         "is new (no `event:` field), `change`, `signal`, `ping` and `bye`. Resume with "

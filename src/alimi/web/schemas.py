@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from alimi.inbox import MAX_IDS, MAX_PAGE
-from alimi.model import MAX_CURSOR, MAX_KEY, Action
+from alimi.model import MAX_CURSOR, MAX_KEY, MAX_RECIPIENT, Action
 from alimi.views import NotificationView
 
 #: One request, one transaction, one answer that a caller can still read.
@@ -21,8 +21,12 @@ _Version = Annotated[int, Meta(ge=0, lt=2**62)]
 _CursorText = Annotated[str, Meta(max_length=MAX_CURSOR)]
 _Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\x00-\x7f]*$")]
 _Ids = Annotated[list[_Id], Meta(min_length=1, max_length=MAX_IDS)]
-_Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY)]
-_Recipient = Annotated[str, Meta(min_length=1, max_length=128)] | int
+#: No control characters; the same rule as `alimi.model.is_clean`.
+_CLEAN = r"^[^\x00-\x1f\x7f]*$"
+_Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY, pattern=_CLEAN)]
+_Recipient = Annotated[str, Meta(min_length=1, max_length=MAX_RECIPIENT, pattern=_CLEAN)] | int
+_Locale = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$")]
+_Text = Annotated[str, Meta(min_length=1, max_length=2_000)]
 _Recipients = _Recipient | list[_Recipient]
 
 
@@ -115,7 +119,10 @@ class NewEvent(Struct, frozen=True, forbid_unknown_fields=True):
     kind: Annotated[str, Meta(pattern=r"^[a-z0-9_.-]{1,100}$", examples=["card.assigned"])]
     to: Annotated[_Recipients, Meta(description="A recipient or several.", examples=["2"])]
     texts: (
-        Annotated[dict[str, str], Meta(description="By locale; the first is the default.")]
+        Annotated[
+            dict[_Locale, _Text],
+            Meta(min_length=1, max_length=50, description="By locale; the first is the default."),
+        ]
         | UnsetType
     ) = UNSET
     category: Annotated[str, Meta(pattern=r"^[a-z0-9_.-]{1,100}$")] | UnsetType = UNSET
@@ -153,7 +160,7 @@ class NewSignal(Struct, frozen=True, forbid_unknown_fields=True):
     """A transient hint to the open streams of `to`; never stored."""
 
     to: _Recipients
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=_CLEAN)]
     data: Any = None
 
 
