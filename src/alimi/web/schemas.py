@@ -24,7 +24,19 @@ _Ids = Annotated[list[_Id], Meta(min_length=1, max_length=MAX_IDS)]
 #: No control characters; the same rule as `alimi.model.is_clean`.
 _CLEAN = r"^[^\x00-\x1f\x7f]*$"
 _Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY, pattern=_CLEAN)]
-_Recipient = Annotated[str, Meta(min_length=1, max_length=MAX_RECIPIENT, pattern=_CLEAN)] | int
+#: Documented, and checked by `normalise_recipients`: a real `pattern` beside a list in one union makes
+#: msgspec 0.22 free what is not its own, and the process dies when it ends.
+_Recipient = (
+    Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_RECIPIENT,
+            extra_json_schema={"pattern": _CLEAN},
+        ),
+    ]
+    | int
+)
 _Locale = Annotated[str, Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$")]
 _Text = Annotated[str, Meta(min_length=1, max_length=2_000)]
 _Recipients = _Recipient | list[_Recipient]
