@@ -101,7 +101,7 @@ def badge(page: Page) -> Any:
 
 
 def rows(page: Page) -> Any:
-    return page.locator("alimi-bell li")
+    return page.locator("alimi-bell .row")
 
 
 async def focused(page: Page) -> str:
@@ -197,10 +197,10 @@ async def test_reading_and_archiving_with_undo(server: FakeAlimi, visitor: Visit
     await expect(rows(page)).to_have_count(3)
     await expect(rows(page).nth(1)).to_contain_text("Message 2")
     await page.get_by_role("button", name="Mark all as read").click()
-    await expect(page.locator("alimi-bell li.new")).to_have_count(0)
+    await expect(page.locator("alimi-bell .row-unread")).to_have_count(0)
     await expect(page.get_by_role("button", name="Mark all as read")).to_be_disabled()
     await page.get_by_role("button", name="Undo").click()
-    await expect(page.locator("alimi-bell li.new")).to_have_count(2)
+    await expect(page.locator("alimi-bell .row-unread")).to_have_count(2)
     marks = server.asked("/alimi/v1/inbox/mark")
     assert [(m or {})["action"] for m in marks if (m or {}).get("at")] == ["unarchive", "unread"]
 
@@ -544,7 +544,7 @@ async def test_marks_made_offline_are_sent_later(server: FakeAlimi, visitor: Vis
     await visitor.context.set_offline(True)
     await rows(page).first.hover()
     await rows(page).first.get_by_role("button", name="Mark as read").click()
-    await expect(page.locator("alimi-bell li.new")).to_have_count(1)
+    await expect(page.locator("alimi-bell .row-unread")).to_have_count(1)
     kept = await page.evaluate("Object.keys(localStorage).join()")
     assert "tag2" in kept
     assert not server.inbox("2").rows["ntag22"]["read_at"]

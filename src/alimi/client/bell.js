@@ -17,7 +17,7 @@ export { Client } from "./client.js";
 const PAUSE = 5000;
 
 export class AlimiBell extends HTMLElement {
-  static observedAttributes = ["src", "lang", "max", "title-badge"];
+  static observedAttributes = ["src", "lang", "max", "title-badge", "all-href", "settings-href"];
 
   /** @type {Client | null} */
   client = null;
@@ -83,6 +83,12 @@ export class AlimiBell extends HTMLElement {
     return this.client?.state || "closed";
   }
 
+  /** Why nothing may be shown: signed out, or not allowed. */
+  get out() {
+    const { state } = this;
+    return state === "out" || state === "denied" ? state : "";
+  }
+
   open() {
     this.toasts.clear();
     this.panel.show();
@@ -106,6 +112,10 @@ export class AlimiBell extends HTMLElement {
   /** @param {boolean} [keep] only the looks have changed */
   #start(keep) {
     this.i18n = new I18n(this.closest("[lang]")?.getAttribute("lang") || navigator.language);
+    const { element, open } = this.panel;
+    this.close();
+    this.panel = makePanel(this);
+    element.replaceWith(this.panel.element);
     if (!keep) {
       this.client?.stop();
       const src = this.getAttribute("src");
@@ -116,6 +126,7 @@ export class AlimiBell extends HTMLElement {
       client.start();
     }
     this.update();
+    if (open) this.open();
   }
 
   /** @param {string} type @param {any} [detail] */
@@ -134,7 +145,7 @@ export class AlimiBell extends HTMLElement {
 
   /** @param {Notification} row */
   #ring(row) {
-    this.panel.news(row);
+    this.panel.news(row.id);
     if (row.seen_at || row.read_at || row.archived_at) return;
     this.button.classList.add("ring");
     this.#news++;
@@ -172,7 +183,7 @@ export class AlimiBell extends HTMLElement {
     const max = Number(this.getAttribute("max")) || 99;
     say(this.badge, n > max ? i18n.number(max) + "+" : i18n.number(n));
     this.badge.hidden = !n;
-    const bad = state === "out" || state === "denied" ? ". " + i18n.t(state) : "";
+    const bad = this.out ? ". " + i18n.t(this.out) : "";
     set(this.button, {
       "aria-label": (n ? i18n.t("badge", n) : i18n.t("title")) + bad,
       "aria-expanded": this.panel.open,

@@ -60,6 +60,14 @@ export const DOT = "M12 8a4 4 0 1 0 .01 0";
 export const BOX = "M4 8h16v11H4zM3 5h18v3H3zM10 12h4";
 export const CROSS = "M6 6l12 12M18 6L6 18";
 
+/** Makes it a button of one icon. */
+/** @template {Element} E @param {E} button @param {string} title @param {string} path */
+export function label(button, title, path) {
+  set(button, { "aria-label": title, title });
+  button.replaceChildren(icon(path));
+  return button;
+}
+
 /** A link that may be followed: http(s) or relative, never a script. */
 /** @param {string | null} [url] */
 export function safe(url) {

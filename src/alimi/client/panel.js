@@ -1,58 +1,84 @@
-/** The panel: header, views, the list and its states. */
+/** The panel: header, views, the list and its states. Made anew when the language changes. */
 
-import { BELL, CHECK, CROSS, arrange, h, icon, safe, say, set } from "./dom.js";
-import { label, makeRow } from "./row.js";
+import { BELL, CHECK, CROSS, arrange, h, icon, label, safe, say, set } from "./dom.js";
+import { makeRow } from "./row.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 /** @typedef {import("./types.d.ts").Mark} Mark */
 /** @typedef {import("./types.d.ts").View} View */
 /** @typedef {import("./i18n.js").Key} Key */
-/** @typedef {import("./bell.js").AlimiBell} AlimiBell */
 
 /** @type {View[]} */
 const VIEWS = ["all", "unread", "archived"];
 /** How long a mark can be undone by its line. */
 const UNDO = 8000;
 
-/** @param {AlimiBell} bell */
+/** @param {import("./bell.js").AlimiBell} bell */
 export function makePanel(bell) {
-  let open = false;
+  const { i18n } = bell;
   /** @type {Map<string, ReturnType<typeof makeRow>>} */
   let rows = new Map();
-  /** @type {Map<string, HTMLElement[]>} */
-  let days = new Map();
+  /** @type {Map<string, Node>} */
+  const days = new Map();
   /** @type {Set<string>} news that waits behind the pill, so that nothing moves under the reader */
   const held = new Set();
+  let open = false;
   let current = "";
-  let drawn = "";
+  let was = "";
   let seen = 0;
   let line = 0;
+  let clock = 0;
   /** @type {(() => void) | undefined} */
   let undo;
-  /** @type {AbortController} */
-  let life;
 
-  /** @param {() => void} click @param {Key} key */
-  const action = (click, key) => h("button.action", { click }, bell.i18n.t(key));
-  const title = h("h2.title", { id: "title", tabindex: -1 });
-  const readAll = h("button.icon", { click: () => markAll() });
-  const cross = h("button.icon", { click: () => hide(true) });
+  /** @param {Key} key */
+  const t = (key) => i18n.t(key);
+  const client = () => /** @type {import("./client.js").Client} */ (bell.client);
+  const store = () => client().store;
+  const inList = () => list.contains(focused());
+  const focused = () => /** @type {ShadowRoot} */ (element.getRootNode()).activeElement;
+
+  /** @param {Key | ""} key @param {() => void} click */
+  const action = (key, click) => h("button.action", { click }, key && t(key));
+  /** @param {Key} key @param {string} path @param {() => void} click */
+  const button = (key, path, click) => label(h("button.icon", { click }), t(key), path);
+  const title = h("h2.title", { id: "title", tabindex: -1 }, t("title"));
+  const readAll = button("readAll", CHECK, () => {
+    title.focus();
+    mark({ action: "read", upto: store().cursor });
+  });
   const tabs = VIEWS.map((view) =>
     h("button.tab", { role: "tab", id: view, "aria-controls": "list", click: () => select(view) }),
   );
-  const banner = h("div.note");
+  const trouble = h("p");
+  const banner = h("div.note", {}, trouble, action("retry", () => client().poke()));
   const pill = h("button.pill", { click: () => release(true) });
-  const sections = h("div");
-  const tail = h("div");
+  const items = h("ul", { role: "list" });
+  const says = h("p", { tabindex: -1 });
+  const offers = action("", () => client().load(!!rows.size && !!store().next));
+  const none = h("slot", { name: "empty" }, icon(BELL));
+  const tail = h("div", {}, none, says, offers);
   const list = h(
     "div.list",
     { id: "list", role: "tabpanel", tabindex: -1, focusin: () => paint() },
     pill,
-    sections,
+    items,
     tail,
   );
-  const note = h("div.note", { hidden: "" });
-  const footer = h("div.footer");
+  const told = h("p");
+  const back = action("undo", () => undo?.());
+  const note = h("div.note", { hidden: "" }, told, back);
+  /** @param {string} attribute @param {Key} key */
+  const to = (attribute, key) => {
+    const href = safe(bell.getAttribute(attribute));
+    return href && h("a.action", { href }, t(key));
+  };
+  const ask =
+    bell.hasAttribute("system-notifications") &&
+    globalThis.Notification?.permission === "default" &&
+    action("desktop", () => Notification.requestPermission().then(() => ask && ask.remove()));
+  const slot = h("slot", { name: "footer" });
+  const ends = [to("all-href", "viewAll"), ask, slot, to("settings-href", "settings")];
   const element = h(
     "dialog.panel",
     {
@@ -66,67 +92,66 @@ export function makePanel(bell) {
         hide(true);
       },
       /** @param {FocusEvent} event */
-      focusout({ relatedTarget: to }) {
-        if (to instanceof Node && !element.getRootNode().contains(to) && !bell.contains(to)) hide();
+      focusout({ relatedTarget: next }) {
+        if (next && !element.getRootNode().contains(/** @type {Node} */ (next))) hide();
       },
     },
-    h("div.header", {}, title, h("slot", { name: "header" }), readAll, cross),
+    h(
+      "div.header",
+      {},
+      title,
+      h("slot", { name: "header" }),
+      readAll,
+      button("close", CROSS, () => hide(true)),
+    ),
     h("div.tabs", { role: "tablist" }, ...tabs),
     banner,
     list,
     note,
-    footer,
+    h("div.footer", {}, ...ends),
   );
   // The end in sight asks for more; its button is for those who do not scroll.
   new IntersectionObserver(
-    ([{ isIntersecting }]) => isIntersecting && open && store().state === "ready" && bell.client?.load(true),
+    ([{ isIntersecting }]) => isIntersecting && open && store().state === "ready" && client().load(true),
     { root: list, rootMargin: "200px" },
   ).observe(tail);
 
-  const client = () => /** @type {import("./client.js").Client} */ (bell.client);
-  const store = () => client().store;
-  const focused = () => /** @type {ShadowRoot} */ (element.getRootNode()).activeElement;
-  const inList = () => list.contains(focused());
-  const closed = () => /out|denied/.test(client().state);
+  /** @param {Event} event */
+  const outside = (event) => event.composedPath().includes(bell) || hide();
 
   function show() {
     if (open) return;
     open = true;
     // What a modal dialog makes inert can only be used from a dialog above it.
-    const modal = [...document.querySelectorAll("dialog:modal")].some((d) => !d.contains(bell));
-    if (modal) element.showModal();
-    else element.showPopover();
-    life = new AbortController();
-    const { signal } = life;
-    /** @param {Event} event */
-    const outside = (event) => event.composedPath().includes(bell) || hide();
-    document.addEventListener("pointerdown", outside, { signal });
-    const clock = setInterval(update, 30_000);
-    signal.onabort = () => clearInterval(clock);
-    store().state = drawn = "";
-    list.scrollTop = 0;
+    if ([...document.querySelectorAll("dialog:modal")].some((modal) => !modal.contains(bell))) {
+      element.showModal();
+    } else element.showPopover();
+    addEventListener("pointerdown", outside);
+    clock = setInterval(update, 30_000);
+    store().state = was = "";
     bell.update();
     title.focus();
     client().seen();
   }
 
-  /** @param {boolean} [back] the focus returns to the bell */
-  function hide(back) {
+  /** @param {boolean} [home] the focus returns to the bell */
+  function hide(home) {
     if (!open) return;
     open = false;
-    life.abort();
+    removeEventListener("pointerdown", outside);
+    clearInterval(clock);
     if (element.open) element.close();
     else element.hidePopover();
     release();
     notice();
-    if (back) bell.button.focus();
+    if (home) bell.button.focus();
     bell.update();
   }
 
-  /** Something new came in. @param {Notification} row */
-  function news(row) {
+  /** Something new came in. @param {string} id */
+  function news(id) {
     if (!open) return;
-    if (list.scrollTop > 8 || inList()) held.add(row.id);
+    if (list.scrollTop > 8 || inList()) held.add(id);
     clearTimeout(seen);
     seen = setTimeout(() => open && !document.hidden && client().seen(), 1000);
   }
@@ -134,159 +159,111 @@ export function makePanel(bell) {
   /** @param {boolean} [go] */
   function release(go) {
     held.clear();
-    if (!go) return;
     list.scrollTop = 0;
     update();
-    goTo(0);
+    if (go) goTo(0);
   }
 
   /** @param {View} view */
   function select(view) {
     store().select(view);
-    list.scrollTop = 0;
-    held.clear();
-    update();
+    release();
   }
 
   function update() {
     if (!open) return;
     const { state, tag } = client();
-    // A list that went stale or wrong while the stream was away is loaded when it is back.
-    if (tag && !closed() && (!store().state || (store().state === "error" && drawn !== state && state === "live"))) {
-      drawn = state;
-      client().load();
-    }
-    drawn = state;
-    words();
-    paint();
-    say(pill, bell.i18n.t("news", held.size));
-    pill.hidden = !held.size;
-  }
-
-  function words() {
-    const { i18n } = bell;
-    const { state } = client();
-    const { unread } = store().counts;
-    say(title, i18n.t("title"));
-    label(readAll, i18n.t("readAll"), CHECK);
-    label(cross, i18n.t("close"), CROSS);
-    readAll.disabled = !unread;
+    const { view, counts, state: loaded } = store();
+    // A list that went stale, or wrong while the stream was away, is loaded when it is back.
+    const again = loaded === "error" && was !== state && state === "live";
+    was = state;
+    if (tag && !bell.out && (!loaded || again)) client().load();
+    readAll.disabled = !counts.unread;
     tabs.forEach((tab, at) => {
-      const on = VIEWS[at] === store().view;
-      say(tab, i18n.t(/** @type {Key} */ (VIEWS[at])) + (at === 1 && unread ? " " + i18n.number(unread) : ""));
+      const on = VIEWS[at] === view;
+      say(tab, t(VIEWS[at]) + (at === 1 && counts.unread ? " " + i18n.number(counts.unread) : ""));
       set(tab, { "aria-selected": on, tabindex: on ? 0 : -1 });
     });
-    const bad = state === "retry" ? "offline" : closed() ? /** @type {Key} */ (state) : null;
+    const bad = state === "retry" ? "offline" : bell.out;
     banner.hidden = !bad;
-    set(banner, { class: state === "retry" ? "note late" : "note" });
-    if (bad) fill(banner, bad, () => [h("p", {}, i18n.t(bad)), action(() => client().poke(), "retry")]);
-    const ask = bell.hasAttribute("system-notifications") && globalThis.Notification?.permission === "default";
-    /** @param {string} attribute @param {Key} key */
-    const to = (attribute, key) => {
-      const href = safe(bell.getAttribute(attribute));
-      return href && h("a.action", { href }, i18n.t(key));
-    };
-    fill(footer, `${ask}`, () => [
-      to("all-href", "viewAll"),
-      ask && action(() => Notification.requestPermission().then(update), "desktop"),
-      h("slot", { name: "footer" }),
-      to("settings-href", "settings"),
-    ]);
-  }
-
-  /** Fills an element anew only when what it shows has changed. */
-  /** @param {HTMLElement} place @param {string} key @param {() => (Node | null | false | "")[]} make */
-  function fill(place, key, make) {
-    key += bell.i18n.lang;
-    if (place.dataset.key === key) return;
-    place.dataset.key = key;
-    place.replaceChildren(.../** @type {Node[]} */ (make().filter(Boolean)));
+    if (bad) say(trouble, t(bad));
+    say(pill, i18n.t("news", held.size));
+    pill.hidden = !held.size;
+    paint();
   }
 
   function paint() {
-    const shown = closed() ? [] : store().rows.filter((row) => !held.has(row.id));
-    const inside = shown.find((row) => rows.get(row.id)?.element.contains(focused()));
-    current = (inside || shown.find((row) => row.id === current) || shown[0])?.id || "";
-    const was = rows;
+    const shown = bell.out ? [] : store().rows.filter(({ id }) => !held.has(id));
+    const at = shown.find(({ id }) => rows.get(id)?.element.contains(focused()));
+    current = (at || shown.find(({ id }) => id === current) || shown[0])?.id || "";
+    const old = rows;
     rows = new Map();
-    /** @type {Map<string, Node[]>} */
-    const groups = new Map();
+    /** @type {Set<Node>} */
+    const nodes = new Set();
     for (const row of shown) {
-      const made = was.get(row.id) || makeRow(row, bell.openRow, (r, action) => mark({ action, ids: [r.id] }));
+      const made = old.get(row.id) || makeRow(row, bell.openRow, mark);
       rows.set(row.id, made);
-      made.update(row, bell.i18n, row.id === current);
-      const day = bell.i18n.day(new Date(row.created_at));
-      groups.set(day, [...(groups.get(day) || []), made.element]);
+      made.update(row, i18n, row.id === current);
+      const day = i18n.day(new Date(row.created_at));
+      if (!days.has(day)) days.set(day, h("li.day", {}, h("h3", {}, day)));
+      nodes.add(/** @type {Node} */ (days.get(day))).add(made.element);
     }
-    const old = days;
-    days = new Map();
-    for (const [day, items] of groups) {
-      const [section, ul] = old.get(day) || group(day);
-      arrange(ul, items);
-      days.set(day, [section, ul]);
-    }
-    arrange(sections, [...days.values()].map(([section]) => section));
+    arrange(items, [...nodes]);
     ending(shown.length);
-  }
-
-  /** @param {string} day */
-  function group(day) {
-    const ul = h("ul", { role: "list", "aria-label": day });
-    return [h("section", {}, h("h3.day", {}, day), ul), ul];
   }
 
   /** What stands below the rows, or in their place. @param {number} count */
   function ending(count) {
     const { next, view, state } = store();
-    const kind = closed() ? "" : state || "loading";
-    const busy = kind === "loading";
+    const busy = !bell.out && state !== "ready" && state !== "error";
+    /** @type {Key | ""} */
+    let text = "";
+    /** @type {Key | ""} */
+    let offer = "";
+    if (state === "error") [text, offer] = ["error", "retry"];
+    else if (next) offer = "more";
+    else if (!count) text = view === "all" ? "none" : "nothing";
+    if (busy || bell.out) text = offer = "";
     set(list, { "aria-labelledby": view, "aria-busy": busy });
-    set(tail, { class: count ? "more" : busy ? "empty bones" : "empty", part: count ? "more" : "empty" });
-    fill(tail, [kind, !count, !!next, view].join(), () => {
-      /** @param {Key} key */
-      const text = (key) => h("p", { tabindex: -1 }, bell.i18n.t(key));
-      if (kind === "error") return [text("error"), action(() => client().load(!!count), "retry")];
-      if (busy || !kind) return [];
-      if (next) return [action(() => client().load(true), "more")];
-      if (count) return [];
-      return [h("slot", { name: "empty" }, icon(BELL), text(view === "all" ? "none" : "nothing"))];
-    });
-  }
-
-  function markAll() {
-    title.focus();
-    mark({ action: "read", upto: store().cursor });
+    set(tail, { class: count ? "more" : busy ? "empty bones" : "empty", part: "empty" });
+    none.hidden = !!count || !text;
+    say(says, text && t(text));
+    say(offers, offer && t(offer));
+    says.hidden = !text;
+    offers.hidden = !offer;
   }
 
   /** @param {Mark} mark */
   async function mark(mark) {
-    const order = [...rows.values()];
-    const at = order.findIndex(({ element }) => element === rows.get(mark.ids?.[0] || "")?.element);
-    const leaves = /archive/.test(mark.action);
-    const next = leaves && inList() && (order[at + 1] || order[at - 1] || { link: title });
+    const leaves = /arc/.test(mark.action);
+    if (leaves && inList()) {
+      const order = [...rows.keys()];
+      const at = order.indexOf(mark.ids?.[0] || "");
+      (rows.get(order[at + 1] || order[at - 1])?.link || title).focus();
+    }
     const sent = client().mark(mark);
-    next && next.link.focus();
     if (leaves || mark.upto) {
-      const key = mark.upto ? "readAll" : mark.action === "archive" ? "archive" : "restore";
-      notice(bell.i18n.t("done", 0, bell.i18n.t(key)), () => client().undo(mark, sent).catch(failed));
+      const key = mark.upto ? "didReadAll" : mark.action === "archive" ? "didArchive" : "didRestore";
+      notice(key, () => client().undo(mark, sent).catch(failed));
     }
     await sent.catch(failed);
   }
 
   function failed() {
-    notice(bell.i18n.t("failed"));
+    notice("failed");
   }
 
   /** The line above the foot; without a text it goes. */
-  /** @param {string} [text] @param {() => void} [back] */
-  function notice(text, back) {
+  /** @param {Key} [key] @param {() => void} [revert] */
+  function notice(key, revert) {
     clearTimeout(line);
     if (note.contains(focused())) title.focus();
-    undo = back && (() => (notice(), back()));
-    note.hidden = !text;
-    if (!text) return;
-    note.replaceChildren(h("p", {}, text), ...(undo ? [action(undo, "undo")] : []));
-    bell.announce(text);
+    undo = revert && (() => (notice(), revert()));
+    note.hidden = !key;
+    back.hidden = !undo;
+    if (!key) return;
+    say(told, t(key));
+    bell.announce(t(key));
     const later = () => {
       // Not while it is being read or reached for.
       if (note.matches(":hover,:focus-within")) line = setTimeout(later, 1000);
@@ -297,53 +274,51 @@ export function makePanel(bell) {
 
   /** Focuses the row at this place in the list. @param {number} at */
   function goTo(at) {
-    const { link } = [...rows.values()][Math.max(0, Math.min(at, rows.size - 1))] || {};
+    const link = [...rows.values()].at(Math.min(at, rows.size - 1))?.link;
     link?.focus();
     link?.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {KeyboardEvent} event */
   function onKey(event) {
-    if (event.isComposing || event.altKey) return;
-    const move = event.key === "Escape" ? () => hide(true) : keyInTabs(event) || keyInList(event);
+    if (event.isComposing || event.altKey || event.metaKey) return;
+    const move = moves(event.ctrlKey)[event.key];
     if (!move) return;
     event.preventDefault();
     event.stopPropagation();
     move();
   }
 
-  /** @param {KeyboardEvent} event */
-  function keyInTabs({ key }) {
-    const at = tabs.findIndex((tab) => tab === focused());
-    const turn = element.matches(":dir(rtl)") ? 2 : 1;
-    /** @type {Record<string, number>} */
-    const keys = { ArrowRight: at + turn, ArrowLeft: at + 3 - turn, Home: 0, End: 2 };
-    const to = keys[key] % 3;
-    return at >= 0 && to >= 0 && (() => (select(VIEWS[to]), tabs[to].focus()));
-  }
-
-  /** @param {KeyboardEvent} event */
-  function keyInList({ key, ctrlKey, metaKey }) {
-    const at = [...rows.values()].findIndex(({ element: row }) => row.contains(focused()));
-    const down = () => goTo(at + 1);
-    const up = () => goTo(at - 1);
+  /** What the keys do where the focus is. @param {boolean} ctrl */
+  function moves(ctrl) {
+    const tab = tabs.findIndex((one) => one === focused());
+    const at = [...rows.keys()].indexOf(current);
+    const down = () => goTo(inList() ? at + 1 : 0);
+    const up = () => goTo(Math.max(0, at - 1));
     const row = rows.get(current);
     /** @type {Record<string, (() => void) | undefined>} */
-    let keys = { ArrowDown: down, PageDown: down, ArrowUp: up, PageUp: up };
-    if (inList()) {
-      keys = ctrlKey
-        ? { Home: () => tabs[VIEWS.indexOf(store().view)].focus(), End: () => after().focus() }
-        : { ...keys, Home: () => goTo(0), End: () => goTo(rows.size) };
-      if (!ctrlKey && !metaKey && bell.hasAttribute("shortcuts")) {
-        Object.assign(keys, { r: () => row?.read.click(), e: () => row?.archive.click(), u: undo });
-      }
+    const keys = { Escape: () => hide(true), ArrowDown: down, PageDown: down, ArrowUp: up, PageUp: up };
+    /** @param {number} to */
+    const turn = (to) => () => (select(VIEWS[to % 3]), tabs[to % 3].focus());
+    if (tab >= 0) {
+      const [right, left] = element.matches(":dir(rtl)") ? [2, 1] : [1, 2];
+      return { ...keys, ArrowRight: turn(tab + right), ArrowLeft: turn(tab + left), Home: turn(0), End: turn(2) };
     }
-    return keys[key];
+    if (!inList()) return keys;
+    if (ctrl) return { Home: () => tabs[VIEWS.indexOf(store().view)].focus(), End: after };
+    const own = bell.hasAttribute("shortcuts");
+    return {
+      ...keys,
+      Home: () => goTo(0),
+      End: () => goTo(rows.size),
+      ...(own && { r: () => row?.read.click(), e: () => row?.archive.click(), u: undo }),
+    };
   }
 
-  /** @returns {HTMLElement} the first stop behind the list */
+  /** To the first stop behind the list. */
   function after() {
-    return note.querySelector("button") || footer.querySelector(".action") || title;
+    const [stop = title] = [back, ...ends].filter((one) => one && one !== slot && one.checkVisibility());
+    /** @type {HTMLElement} */ (stop).focus();
   }
 
   return {

@@ -1,16 +1,15 @@
 /** One notification in the list. */
 
-import { BELL, BOX, CHECK, DOT, h, icon, safe, say, set } from "./dom.js";
+import { BELL, BOX, CHECK, DOT, h, icon, label, safe, say, set } from "./dom.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
-/** @typedef {import("./types.d.ts").Action} Action */
 
 let count = 0;
 
 /**
  * @param {Notification} row
  * @param {(row: Notification, event: Event) => void} open
- * @param {(row: Notification, action: Action) => void} act
+ * @param {(mark: import("./types.d.ts").Mark) => void} act
  */
 export function makeRow(row, open, act) {
   const id = "row" + ++count;
@@ -23,12 +22,16 @@ export function makeRow(row, open, act) {
   const go = (event) => open(row, event);
   const text = h("span.text", { id }, mark, body, object, meta);
   const link = linkTo(row, go, text);
-  const [read, archive] = [
-    () => act(row, row.read_at ? "unread" : "read"),
-    () => act(row, row.archived_at ? "unarchive" : "archive"),
-  ].map((click) => h("button.icon", { "aria-describedby": id, click }));
+  /** @param {() => import("./types.d.ts").Action} action */
+  const button = (action) =>
+    h("button.icon", {
+      "aria-describedby": id,
+      click: () => act({ action: action(), ids: [row.id] }),
+    });
+  const read = button(() => (row.read_at ? "unread" : "read"));
+  const archive = button(() => (row.archived_at ? "unarchive" : "archive"));
   const dot = h("span.dot");
-  const element = h("li", {}, link, dot, h("span.actions", {}, read, archive));
+  const element = h("li.row", {}, link, dot, h("span.actions", {}, read, archive));
   let shown = "";
   return {
     element,
@@ -42,11 +45,12 @@ export function makeRow(row, open, act) {
       for (const part of [link, read, archive]) set(part, { tabindex });
       const date = new Date(row.created_at);
       const ago = i18n.ago(date);
-      const key = JSON.stringify([row, ago, i18n.lang]);
+      const key = JSON.stringify([row, ago]);
       if (key === shown) return;
       shown = key;
       const unread = !row.read_at;
-      set(element, { part: unread ? "row row-unread" : "row", class: unread ? "new" : null });
+      const part = unread ? "row row-unread" : "row";
+      set(element, { part, class: part });
       say(mark, unread ? i18n.t("unread") + ". " : "");
       say(body, row.message);
       say(object, row.object?.name || "");
@@ -57,12 +61,6 @@ export function makeRow(row, open, act) {
       label(archive, i18n.t(row.archived_at ? "restore" : "archive"), BOX);
     },
   };
-}
-
-/** @param {Element} button @param {string} title @param {string} path */
-export function label(button, title, path) {
-  set(button, { "aria-label": title, title });
-  button.replaceChildren(icon(path));
 }
 
 /** A real link when there is somewhere to go, so that all of a browser's gestures work. */

@@ -24,7 +24,7 @@ ul{list-style:none}
 .panel:is(:popover-open,[open]){display:flex}
 .panel::backdrop{background:none}
 .header,.tabs,.note,.footer{display:flex;align-items:center;gap:4px;padding:12px 12px 4px;padding-inline-start:18px}
-h2{flex:1;font-size:17px}
+.title{flex:1;font-size:17px}
 .icon{display:grid;place-items:center;width:32px;height:32px;color:var(--_m)}
 .icon:hover,.tab:hover{color:var(--_t);background:var(--_h)}
 :disabled{opacity:.4}
@@ -33,28 +33,29 @@ h2{flex:1;font-size:17px}
 [aria-selected=true]{color:var(--_t);font-weight:600;box-shadow:inset 0 -2px var(--_a)}
 .note{padding:8px 18px;background:var(--_h);font-size:14px}
 .note p{flex:1}
-.late,.bones{animation:late 1s}
+:host([state=retry]) .note,.bones{animation:late 1s}
 .action{color:var(--_a);font-weight:600;padding:4px 6px;text-decoration:none}
 .list{position:relative;flex:1;overflow-y:auto;overscroll-behavior:contain}
-h3{position:sticky;inset-block-start:0;z-index:1;padding:10px 18px 6px;background:var(--_s);color:var(--_m);font-size:13px}
-li{position:relative}
+.day{position:sticky;inset-block-start:0;z-index:1;padding:10px 18px 6px;background:var(--_s);color:var(--_m);font-size:13px}
+h3{font:inherit;font-weight:600}
+.row{position:relative}
 .link{display:flex;gap:12px;width:100%;padding:10px 18px;border-radius:0}
-.new .link{background:color-mix(in srgb,var(--_a) 7%,var(--_s))}
-li:hover .link{background:var(--_h)}
+.row-unread .link{background:color-mix(in srgb,var(--_a) 7%,var(--_s))}
+.row:hover .link{background:var(--_h)}
 .avatar{position:relative;flex:none;display:grid;place-items:center;width:36px;height:36px;border-radius:50%;overflow:hidden;background:color-mix(in srgb,var(--_a) 22%,var(--_s));font-weight:600}
 img{position:absolute;inset:0;width:100%;height:100%;object-fit:cover}
 .text{flex:1;min-width:0;display:grid;gap:1px;padding-inline-end:16px}
 .body,.object{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow:hidden}
-.new .body{font-weight:600}
+.row-unread .body{font-weight:600}
 .object{font-size:14px}
 .object:empty{display:none}
 .meta{color:var(--_m);font-size:13px}
 .actor:not(:empty)::after{content:" · "}
 .dot{position:absolute;inset-block-start:18px;inset-inline-end:16px;width:8px;height:8px;border-radius:50%}
-.new .dot{background:var(--_a)}
+.row-unread .dot{background:var(--_a)}
 .actions{position:absolute;inset-block-end:4px;inset-inline-end:10px;display:flex;border-radius:8px}
 @media (hover){.actions{inset-block:6px auto;opacity:0;background:var(--_s);box-shadow:0 0 0 1px var(--_l)}
-li:is(:hover,:focus-within)>.actions{opacity:1}}
+.row:is(:hover,:focus-within)>.actions{opacity:1}}
 .pill{position:sticky;inset-block-start:8px;z-index:2;display:block;margin:8px auto -44px;padding:6px 14px;border-radius:99px;background:var(--_a);color:var(--_s);font-weight:600}
 .empty,.more{display:grid;place-items:center;align-content:center;gap:8px;padding:16px;color:var(--_m)}
 .empty{min-height:70%}
@@ -70,7 +71,7 @@ li:is(:hover,:focus-within)>.actions{opacity:1}}
 @media (prefers-reduced-motion:no-preference){.panel,.toast{animation:rise .2s}.ring svg{animation:ring .7s;transform-origin:top}
 @keyframes rise{from{opacity:0;translate:0 8px}}
 @keyframes ring{25%,75%{rotate:14deg}50%{rotate:-14deg}}}
-@media (forced-colors:active){.badge,.pill{border:1px solid}.new .dot{background:Highlight}[aria-selected=true]{border-block-end:3px solid}}
+@media (forced-colors:active){.badge,.pill{border:1px solid}.row-unread .dot{background:Highlight}[aria-selected=true]{border-block-end:3px solid}}
 `;
 
 /** @type {CSSStyleSheet | undefined} one for all bells of a page */

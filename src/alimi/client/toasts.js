@@ -1,7 +1,7 @@
 /** Toasts: what has just come in, while the page is looked at and the panel is closed. */
 
-import { CROSS, h } from "./dom.js";
-import { label, linkTo } from "./row.js";
+import { CROSS, h, label } from "./dom.js";
+import { linkTo } from "./row.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 
@@ -22,8 +22,7 @@ export function makeToasts(open) {
       const gone = () => drop(toast);
       const text = h("span.text", {}, h("span.body", { dir: "auto" }, row.message));
       if (row.object?.name) text.append(h("span.object", { dir: "auto" }, row.object.name));
-      const button = h("button.icon", { click: gone });
-      label(button, close, CROSS);
+      const button = label(h("button.icon", { click: gone }), close, CROSS);
       /** @type {HTMLElement} */
       const toast = h("div.toast", {}, linkTo(row, (event) => (open(row, event), gone()), text), button);
       toast.onkeydown = ({ key }) => key === "Escape" && gone();
