@@ -9,6 +9,7 @@ import pytest
 from board import cards
 from board.acts import Act
 from board.etags import Expected
+from board.models import Card
 from board.notices import Notices
 from board.users import Member
 from tests.board.harness import DOHYUN, EMMA, JIWOO, Bench, Json, Person
@@ -32,10 +33,14 @@ async def test_g2_a_failure_after_the_notice_takes_both_back(
 ) -> None:
     """G2: rolled back after notify(), neither the card has changed nor was anybody told, ever."""
     actor = await member(bench, emma)
-    with pytest.raises(Stumble):
+
+    async def assign_and_stumble() -> None:
         async with bench.board.act(actor) as act:
             await cards.assign(act, 12, JIWOO, NOBODY_ASKED)
             raise Stumble
+
+    with pytest.raises(Stumble):
+        await assign_and_stumble()
     assert (await emma.get("/api/cards/12"))["assignee_id"] == EMMA
     assert await jiwoo.inbox() == []
     # And what is told later is not preceded by a ghost.
@@ -48,7 +53,7 @@ async def test_g2_a_notice_that_cannot_be_recorded_takes_the_change_back(
 ) -> None:
     """G2: the card does not change hands when nobody could be told; the answer is a problem."""
 
-    async def stumble(self: Notices, card: cards.Card, before: int | None) -> None:
+    async def stumble(self: Notices, card: Card, before: int | None) -> None:
         raise Stumble
 
     monkeypatch.setattr(Notices, "assigned", stumble)

@@ -1,0 +1,178 @@
+"""The board as it is started: its command, its sockets, its streams, its death and its return."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import Client
+
+from board.__main__ import main
+from tests.board.harness import EMMA, JIWOO
+from tests.board.served import Served
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A board with its demo."""
+    with Served(tmp_path / "board.db") as served:
+        yield served
+
+
+def hand_over(client: Client, card: int, user: int) -> None:
+    """Give a card to somebody."""
+    path = f"/api/cards/{card}/assignee"
+    client.patch(path, json={"user_id": user}).raise_for_status()
+
+
+def events(lines: Iterator[str]) -> Iterator[tuple[str, Any, str]]:
+    """What a native EventSource would hear: the event's name, its data, its id."""
+    name, data, last = "message", "", ""
+    for line in lines:
+        field, _, value = line.partition(": ")
+        if field == "event":
+            name = value
+        elif field == "data":
+            data = value
+        elif field == "id":
+            last = value
+        elif not line and data:
+            yield name, json.loads(data), last
+            name, data = "message", ""
+
+
+def test_the_first_start_says_what_to_do(served: Served) -> None:
+    """The address, the people, the password, and what to try."""
+    for word in (served.address, "Emma Reid", "demo", "김지우", str(served.database), "kill -9"):
+        assert word in served.output
+    assert "WARNING" not in served.output
+
+
+def test_both_loopbacks_answer(served: Served) -> None:
+    """A browser may take 127.0.0.1 or ::1 for localhost."""
+    for host in ("127.0.0.1", "[::1]"):
+        with Client() as client:
+            assert client.get(f"http://{host}:{served.port}/login").status_code == 200
+
+
+def test_a_card_changes_hands_and_the_stream_tells(served: Served) -> None:
+    """A page that knows only EventSource hears "message" in its own language, then the signal."""
+    with (
+        served.browser(JIWOO) as jiwoo,
+        served.browser(EMMA) as emma,
+        jiwoo.stream("GET", f"/sse/{JIWOO}") as stream,
+    ):
+        assert stream.headers["content-type"] == "text/event-stream"
+        heard = events(stream.iter_lines())
+        assert next(heard)[0] == "hello"
+        hand_over(emma, 12, JIWOO)
+        name, data, _ = next(heard)
+        assert name == "message"
+        assert data["message"] == "카드의 담당자가 사용자님으로 변경되었습니다."
+        name, data, _ = next(heard)
+        assert (name, data) == ("signal", {"name": "board.changed", "data": {"card": 12}})
+
+
+def test_log_out_ends_the_streams_of_that_session(served: Served) -> None:
+    """G7: and of no other: the same person's other browser hears on."""
+    with served.browser(JIWOO) as one, served.browser(JIWOO) as other:
+        with one.stream("GET", f"/sse/{JIWOO}") as ends, other.stream("GET", "/sse/2") as stays:
+            ending, staying = events(ends.iter_lines()), events(stays.iter_lines())
+            assert next(ending)[0] == next(staying)[0] == "hello"
+            with Client(base_url=served.address, cookies=one.cookies) as tab:
+                tab.delete("/api/session").raise_for_status()
+            assert [name for name, _, _ in ending][-1:] == ["bye"]
+            with served.browser(EMMA) as emma:
+                hand_over(emma, 12, JIWOO)
+            assert next(staying)[0] == "message"
+        assert one.get(f"/sse/{JIWOO}").status_code == 401
+
+
+def test_g1_kill_and_return_lose_nothing(served: Served) -> None:
+    """G1: killed right after the answer and started again: the stream resumes where it was."""
+    with served.browser(JIWOO) as jiwoo, served.browser(EMMA) as emma:
+        with jiwoo.stream("GET", f"/sse/{JIWOO}") as stream:
+            heard = events(stream.iter_lines())
+            next(heard)
+            hand_over(emma, 12, JIWOO)
+            *_, cursor = next(heard)
+        hand_over(emma, 6, JIWOO)
+        served.kill()
+        served.start()
+        assert emma.get("/api/cards/6").json()["assignee_id"] == JIWOO
+        with jiwoo.stream("GET", f"/sse/{JIWOO}", headers={"last-event-id": cursor}) as stream:
+            heard = events(stream.iter_lines())
+            assert next(heard)[2] == cursor
+            name, data, _ = next(heard)
+            assert (name, data["object"]["id"], data["unread"]) == ("message", "6", 2)
+
+
+def test_the_demo_is_made_once(served: Served) -> None:
+    """A second start finds what was left, and adds nothing."""
+    with served.browser(EMMA) as emma:
+        emma.patch("/api/cards/1", json={"archived": True}).raise_for_status()
+        before = emma.get("/api/board").json()
+    served.stop()
+    served.start()
+    with served.browser(EMMA) as emma:
+        assert emma.get("/api/board").json() == before
+
+
+def test_stopping_does_not_wait_for_streams(served: Served) -> None:
+    """An open page does not keep the server from stopping; it is told to come back."""
+    with served.browser(JIWOO) as jiwoo, jiwoo.stream("GET", f"/sse/{JIWOO}") as stream:
+        heard = events(stream.iter_lines())
+        next(heard)
+        served.stop()
+        assert [(name, data["reason"]) for name, data, _ in heard] == [("bye", "drain")]
+
+
+def test_a_taken_port_is_explained(served: Served) -> None:
+    """With another to try, and no traceback."""
+    command = [sys.executable, "-m", "board", "--db", str(served.database)]
+    command += ["--port", str(served.port)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"port {served.port} is taken" in done.stderr
+    assert f"--port {served.port + 1}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_demo_for_everybody_warns(tmp_path: Path) -> None:
+    """The demo on an address that others can reach says so; without the demo there is no need."""
+    for arguments, warns in (((), True), (("--no-demo",), False)):
+        with Served(tmp_path / "board.db", "--host", "0.0.0.0", *arguments) as served:
+            assert ("WARNING" in served.output) is warns
+    with Served(tmp_path / "board.db", "--host", "127.0.0.2") as served:
+        assert "WARNING" not in served.output
+        with socket.create_connection(("127.0.0.2", served.port)):
+            pass
+
+
+def test_a_missing_folder_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No traceback, but what to do."""
+    assert main(["--db", str(tmp_path / "nowhere" / "board.db")]) == 2
+    assert "make it, or name another with --db" in capsys.readouterr().err
+
+
+def test_a_user_is_added_from_the_command_line(tmp_path: Path) -> None:
+    """`user NAME` with the password on standard input."""
+    command = [sys.executable, "-m", "board", "--db", str(tmp_path / "b.db"), "user", "Ada"]
+    done = subprocess.run(command, input="secret\n", capture_output=True, text=True, check=True)
+    assert done.stdout == "Ada is user 1 and can log in.\n"
+    empty = subprocess.run(command, input="\n", capture_output=True, text=True, check=False)
+    assert (empty.returncode, empty.stderr) == (2, "board: an empty password is none\n")
+
+
+@pytest.mark.parametrize("port", ["70000", "-1", "x"])
+def test_a_port_is_a_port(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Anything else is refused with a sentence."""
+    with pytest.raises(SystemExit):
+        main([f"--port={port}"])
+    assert "port" in capsys.readouterr().err
