@@ -24,7 +24,7 @@ _Ids = Annotated[list[_Id], Meta(min_length=1, max_length=MAX_IDS)]
 #: No control characters; the same rule as `alimi.model.is_clean`.
 _CLEAN = r"^[^\x00-\x1f\x7f]*$"
 _Key = Annotated[str, Meta(min_length=1, max_length=MAX_KEY, pattern=_CLEAN)]
-#: Documented, and checked by `normalise_recipients`: a real `pattern` beside a list in one union makes
+#: Told here, checked by `normalise_recipients`: a real `pattern` beside a list in one union makes
 #: msgspec 0.22 free what is not its own, and the process dies when it ends.
 _Recipient = (
     Annotated[
