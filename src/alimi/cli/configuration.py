@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -229,7 +229,7 @@ def _from_text(option: Option, text: str) -> Any:
 
 
 def _optional(option: Option) -> bool:
-    return isinstance(None, option.type) if hasattr(option.type, "__args__") else False
+    return type(None) in get_args(option.type)
 
 
 def _is_none(value: Any) -> bool:

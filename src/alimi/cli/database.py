@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from alimi import backends
 from alimi.backends import FullStore
 from alimi.cli.configuration import Configuration
-from alimi.errors import SchemaMissing
+from alimi.errors import SchemaMissing, StoreError
 
 
 def store_of(config: Configuration) -> FullStore:
@@ -33,6 +34,15 @@ def demand_file(store: FullStore) -> None:
         raise SchemaMissing(
             f"there is no database at {path}: start `alimi serve` once, or run `alimi migrate`"
         )
+
+
+@contextmanager
+def naming(store: FullStore) -> Iterator[FullStore]:
+    """What the database itself complains about is told with its name."""
+    try:
+        yield store
+    except sqlite3.Error as error:
+        raise StoreError(f"{file_of(store)}: {error}") from error
 
 
 @asynccontextmanager

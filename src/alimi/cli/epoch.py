@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from alimi.backends import FullStore
 from alimi.cli import configuration
-from alimi.cli.database import demand_file, store_of
+from alimi.cli.database import demand_file, naming, store_of
 from alimi.cli.options import takes
 from alimi.errors import InvalidInput
 
@@ -33,11 +34,13 @@ def epoch(
     """
     store = store_of(configuration.load(given))
     demand_file(store)
-    if not new:
-        print(asyncio.run(store.inspect()).epoch)
-        return
-    if not yes:
+    if new and not yes:
         if not sys.stdin.isatty():
             raise InvalidInput("nobody can be asked here: repeat it with --yes")
         typer.confirm(_QUESTION, abort=True)
-    print(asyncio.run(store.renew_epoch()))
+    with naming(store):
+        print(asyncio.run(store.renew_epoch() if new else _shown(store)))
+
+
+async def _shown(store: FullStore) -> str:
+    return (await store.inspect()).epoch

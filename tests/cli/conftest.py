@@ -1,0 +1,27 @@
+"""Terminals for the tests of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.harness import API_KEY, USER_SECRET, Terminal
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    """A shell in an empty folder that has the server's secrets."""
+    variables = {"ALIMI_API_KEYS": API_KEY, "ALIMI_USER_SECRETS": USER_SECRET}
+    shell = Terminal(tmp_path, variables)
+    yield shell
+    shell.close()
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Terminal]:
+    """A shell in an empty folder that knows nothing."""
+    shell = Terminal(tmp_path, {})
+    yield shell
+    shell.close()

@@ -1,0 +1,217 @@
+"""Real processes for the tests: one command, a server, a follower."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+API_KEY = "test-api-key-0123456789abcdef0123"
+USER_SECRET = "test-user-secret-0123456789abcdef"
+#: Generous: two slow cores, and several people on them.
+PATIENCE = 30.0
+_COMMAND = [sys.executable, "-m", "alimi.cli"]
+
+
+class Terminal:
+    """A folder in which commands are typed, with the variables of its shell."""
+
+    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
+        self.folder = folder
+        self.variables = dict(variables)
+        self._started: list[Background] = []
+
+    def run(
+        self, *arguments: str, input: str | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """One command to its end."""
+        return subprocess.run(
+            [*_COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environment(variables),
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def ok(self, *arguments: str, **variables: str) -> str:
+        """What a command prints that has to succeed."""
+        done = self.run(*arguments, **variables)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def complaint(self, *arguments: str, **variables: str) -> str:
+        """The one line of a command that has to fail."""
+        done = self.run(*arguments, **variables)
+        assert done.returncode not in {0, -signal.SIGTERM}, done.stdout
+        assert "Traceback" not in done.stderr, done.stderr
+        lines = done.stderr.splitlines()
+        assert len(lines) == 1, done.stderr
+        assert lines[0].startswith("alimi: ")
+        return lines[0]
+
+    def start(self, *arguments: str, **variables: str) -> Background:
+        """A command that goes on; ended at the end of the test."""
+        process = subprocess.Popen(
+            [*_COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environment(variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        background = Background(process)
+        self._started.append(background)
+        return background
+
+    def serve(self, *arguments: str, **variables: str) -> Server:
+        """A server that accepts connections."""
+        port = () if "--port" in arguments else ("--port", "0")
+        background = self.start("serve", *port, *arguments, **variables)
+        line = background.wait_for(lambda text: " serves http://" in text)
+        return Server(background, line.split(" serves ")[1].split()[0])
+
+    def close(self) -> None:
+        """End what is still running."""
+        for each in self._started:
+            each.kill()
+
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        inherited = {name: each for name, each in os.environ.items() if name[:6] != "ALIMI_"}
+        return {
+            **inherited,
+            "PYTHONFAULTHANDLER": "1",
+            "COLUMNS": "200",
+            "NO_COLOR": "1",
+            **self.variables,
+            **variables,
+        }
+
+
+class Background:
+    """A running command whose output is read as it comes."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self.errors: list[str] = []
+        self._queue: queue.Queue[str | None] = queue.Queue()
+        self._readers = [
+            threading.Thread(target=self._read, args=each, daemon=True)
+            for each in ((process.stdout, self._queue.put), (process.stderr, self.errors.append))
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, stream: Any, take: Callable[[str | None], None]) -> None:
+        for line in stream:
+            take(line.rstrip("\n"))
+        if take == self._queue.put:
+            take(None)
+
+    def wait_for(self, matches: Callable[[str], bool]) -> str:
+        """The first line from now on that matches."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            line = self._queue.get(timeout=max(0.01, deadline - time.monotonic()))
+            if line is None:
+                raise AssertionError(f"ended: {self.lines} {self.errors}")
+            self.lines.append(line)
+            if matches(line):
+                return line
+
+    def event(self, name: str) -> dict[str, Any]:
+        """The next line of `tail --json` that tells of `name`."""
+        line = self.wait_for(lambda text: json.loads(text)["event"] == name)
+        told: dict[str, Any] = json.loads(line)
+        return told
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait; answers the exit status."""
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end; all output is read then."""
+        status = self.process.wait(PATIENCE)
+        for reader in self._readers:
+            reader.join(PATIENCE)
+        while not self._queue.empty():
+            line = self._queue.get()
+            if line is not None:
+                self.lines.append(line)
+        return status
+
+    def kill(self) -> None:
+        """End it for sure."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+class Server:
+    """A running `alimi serve`."""
+
+    def __init__(self, background: Background, url: str) -> None:
+        self.background = background
+        self.url = url
+
+    @property
+    def port(self) -> str:
+        """Its port, for starting another one there."""
+        return self.url.rpartition(":")[2]
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
+        """Status and body."""
+        return self._ask(urllib.request.Request(self.url + path, headers=headers))
+
+    def post(self, path: str, body: object, **headers: str) -> tuple[int, bytes]:
+        """Status and body."""
+        headers["Content-Type"] = "application/json"
+        data = json.dumps(body).encode()
+        return self._ask(urllib.request.Request(self.url + path, data, headers))
+
+    def _ask(self, request: urllib.request.Request) -> tuple[int, bytes]:
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+                return response.status, response.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def inbox(self, token: str) -> dict[str, Any]:
+        """The inbox that a token opens."""
+        status, body = self.get("/v1/inbox", Authorization=f"Bearer {token}")
+        assert status == 200, body
+        page: dict[str, Any] = json.loads(body)
+        return page
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it; answers the exit status."""
+        return self.background.end(number)
+
+
+def until(true: Callable[[], Any]) -> Any:
+    """Ask until the answer is true: for what another process brings about."""
+    deadline = time.monotonic() + PATIENCE
+    while not (answer := true()):
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.05)
+    return answer
