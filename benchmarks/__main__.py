@@ -14,16 +14,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measures import MEASURES
+from benchmarks.measures import MEASURES, Measure
 
 
 def main() -> None:
     """Take the measures in turn, several rounds, and print medians."""
     parser = argparse.ArgumentParser(description="Measure Alimi on this machine.")
-    parser.add_argument("measures", nargs="*", choices=[*MEASURES, []], help="default: all")
+    parser.add_argument("measures", nargs="*", help=f"of {', '.join(MEASURES)}; default: all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path, help="also write the results here, as JSON")
     asked = parser.parse_args()
+    if unknown := set(asked.measures) - set(MEASURES):
+        parser.error(f"no such measure: {', '.join(sorted(unknown))}")
     names = asked.measures or list(MEASURES)
     if os.cpu_count() != 1:
         os.sched_setaffinity(0, set(range(1, os.cpu_count() or 2)))
@@ -32,12 +34,16 @@ def main() -> None:
         for name in names:
             print(f"round {number + 1}/{asked.rounds}: {name} …", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory() as folder:
-                figures = asyncio.run(MEASURES[name](Path(folder)))
+                figures = asyncio.run(_take(MEASURES[name], Path(folder)))
             for figure, value in figures.items():
                 results[name].setdefault(figure, []).append(round(value, 2))
     show(results)
     if asked.out:
         asked.out.write_text(json.dumps({"machine": facts(), "results": results}, indent=2) + "\n")
+
+
+async def _take(measure: Measure, folder: Path) -> dict[str, float]:
+    return await measure(folder)
 
 
 def show(results: dict[str, dict[str, list[float]]]) -> None:

@@ -41,14 +41,21 @@ class Server:
         writer.close()
 
 
+#: How the server under test writes: (uvicorn's --http, --loop).
+FAST = ("alimi.uvicorn:Protocol", "asyncio")
+PLAIN = ("httptools", "asyncio")
+
+
 @asynccontextmanager
-async def running(folder: Path, core: int = 0) -> AsyncIterator[Server]:
+async def running(
+    folder: Path, core: int = 0, how: tuple[str, str] = FAST
+) -> AsyncIterator[Server]:
     """Start the server on a core of its own, on a fresh database."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "benchmarks.server", str(folder / "bench.db"), str(port)
+        sys.executable, "-m", "benchmarks.server", str(folder / "bench.db"), str(port), *how
     )
     if os.cpu_count() != 1:
         os.sched_setaffinity(process.pid, {core})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from alimi import Alimi
@@ -90,7 +91,8 @@ async def latency(folder: Path, rate: int = 500, seconds: int = 4) -> dict[str, 
     }
 
 
-MEASURES = {
+Measure = Callable[[Path], Awaitable[dict[str, float]]]
+MEASURES: dict[str, Measure] = {
     "fan-out": fan_out,
     "burst": burst,
     "durable": durable,

@@ -64,5 +64,5 @@ def application(database: str) -> Any:
 if __name__ == "__main__":
     uvicorn.run(
         application(sys.argv[1]), port=int(sys.argv[2]), log_level="error", access_log=False,
-        http="httptools", loop="asyncio", timeout_graceful_shutdown=1,
+        http=sys.argv[3], loop=sys.argv[4], timeout_graceful_shutdown=1,
     )  # fmt: skip

@@ -82,6 +82,11 @@ class Stream:
         """The reader has left."""
         self._hub.reader_gone(self)
 
+    def sink_stopping(self) -> None:
+        """The server stops: newcomers are refused and this reader is told."""
+        self._hub.draining = True
+        self._hub.end(self, "drain")
+
 
 class _Opening:
     """The cursor that a reader came with, parsed."""

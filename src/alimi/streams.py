@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 import urllib.parse
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -10,8 +12,10 @@ from typing import Any
 from alimi import frames
 from alimi.hub import Hub
 from alimi.model import Identity
-from alimi.sinks import AsgiSink, Receive, Send
+from alimi.sinks import AsgiSink, Receive, Send, Sink
 from alimi.views import parse_accept_language
+
+logger = logging.getLogger("alimi")
 
 Scope = MutableMapping[str, Any]
 
@@ -49,6 +53,12 @@ def _header(scope: Scope, name: bytes) -> str | None:
     return None
 
 
+@functools.cache
+def _say_once(reason: str) -> None:
+    """Why a stream is not on the fast path; each reason once in a process."""
+    logger.info("alimi: streams go over plain ASGI: %s (see alimi.uvicorn)", reason)
+
+
 class StreamResponse:
     """An ASGI application that answers one request with the stream of one identity."""
 
@@ -59,6 +69,9 @@ class StreamResponse:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET with a stream, HEAD with its headers."""
         hub = None if scope["method"] == "HEAD" else await self._hub()
+        offer = (scope.get("extensions") or {}).get("alimi.handover") if hub is not None else None
+        if offer is not None:
+            offer.prepare()
         await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
         if hub is None:
             await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -67,12 +80,21 @@ class StreamResponse:
         if refused is not None:
             await self._refuse(hub, refused, send)
             return
-        sink = AsgiSink(receive, send)
+        taken = "the server does not offer it" if offer is None else await offer.take()
+        if isinstance(taken, str):
+            _say_once(taken)
+            await self._over_asgi(hub, scope, AsgiSink(receive, send))
+        else:
+            await self._open(hub, scope, taken)
+
+    async def _open(self, hub: Hub, scope: Scope, sink: Sink) -> None:
+        asked, locales = asked_cursor(scope), locales_of(scope, self._identity)
+        await hub.open(sink, self._identity, asked, locales)
+
+    async def _over_asgi(self, hub: Hub, scope: Scope, sink: AsgiSink) -> None:
         running = asyncio.ensure_future(sink.run())
         try:
-            await hub.open(
-                sink, self._identity, asked_cursor(scope), locales_of(scope, self._identity)
-            )
+            await self._open(hub, scope, sink)
             await running
         finally:
             running.cancel()
