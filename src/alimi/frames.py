@@ -21,7 +21,7 @@ from alimi.views import rfc3339, view
 MAX_IDS = 100
 
 ResetReason = Literal["epoch", "foreign", "floor", "far", "ahead", "malformed"]
-ByeReason = Literal["drain", "age", "expired", "capacity", "hangup", "stalled"]
+ByeReason = Literal["drain", "age", "expired", "capacity", "hangup", "stalled", "unavailable"]
 
 _json = msgspec.json.Encoder()
 
@@ -78,9 +78,9 @@ def render(changes: Changes, *, base: int, shown: Container[int], locales: Seque
     `shown` yet.  A read that cannot be told in full becomes a `reset` (G5: never a gap without a
     word); nothing to tell is no bytes.
 
-    A version is given as `id:` only where a reader may be cut: no row that is still to come was born
-    at or before it.  A row born 3 and read in 7 comes behind one born 4; resuming from 4 it would be
-    a change of something never shown.  Of the rows behind this page nothing is known, so a page
+    A version is given as `id:` only where a reader may be cut: no row that is still to come was
+    born at or before it.  A row born 3 and read in 7 comes behind one born 4; resuming from 4 it
+    would be a change of something never shown.  Of the rows behind this page nothing is known, so a page
     with `more` has no ids, and a cut there repeats it.
     """
     if (reason := gap(changes)) is not None:

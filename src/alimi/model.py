@@ -176,7 +176,7 @@ Entry = Event | Retraction | Signal
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What became of one entry: `conflict` = the key was used for another body, nothing recorded."""
+    """What became of one entry; `conflict`: its key had another body, nothing was recorded."""
 
     id: str
     status: Literal["recorded", "repeated", "conflict"] = "recorded"

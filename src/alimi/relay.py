@@ -2,8 +2,8 @@
 
 Waking is only a hint.  After a commit of our own the relay is woken.  After a record inside
 somebody else's transaction nobody can say when it commits: SQLAlchemy's engine event fires before
-COMMIT, the session's at a savepoint's release, sqlite3 has none.  So it looks closely for a moment; a slow poll
-is the net under both.
+COMMIT, the session's at a savepoint's release, sqlite3 has none.  So it looks closely for a moment;
+a slow poll is the net under both.
 """
 
 from __future__ import annotations

@@ -248,6 +248,8 @@ def _prepare_socket(transport: asyncio.Transport) -> int:
     if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
         return -1
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    # asyncio sets it only on sockets that were made with their protocol named.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
     if transport.get_extra_info("sslcontext") is not None:

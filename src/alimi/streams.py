@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import random
 import urllib.parse
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from alimi import frames
+from alimi.errors import AlimiError
 from alimi.hub import Hub
 from alimi.model import Identity
 from alimi.sinks import AsgiSink, Receive, Send, Sink
 from alimi.views import parse_accept_language
 
 logger = logging.getLogger("alimi")
+
+#: A refused reader waits so many times longer than one that was merely cut.
+_REFUSED_TIMES = 5
+_UNAVAILABLE_MS = (5_000, 20_000)
 
 Scope = MutableMapping[str, Any]
 
@@ -68,18 +74,28 @@ class StreamResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET with a stream, HEAD with its headers."""
-        hub = None if scope["method"] == "HEAD" else await self._hub()
-        offer = (scope.get("extensions") or {}).get("alimi.handover") if hub is not None else None
-        if offer is not None:
-            offer.prepare()
-        await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
-        if hub is None:
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        if scope["method"] == "HEAD":
+            await _answer(send, b"")
+            return
+        try:
+            hub = await self._hub()
+        except (AlimiError, OSError):
+            logger.exception("alimi: a stream cannot begin; its reader is told to come back")
+            await _answer(send, frames.bye("unavailable", random.randint(*_UNAVAILABLE_MS)))
             return
         refused = hub.refusal(self._identity.recipient)
         if refused is not None:
-            await self._refuse(hub, refused, send)
+            hub.count_refusal(refused)
+            await _answer(send, frames.bye(refused, hub.retry_ms() * _REFUSED_TIMES))
             return
+        await self._begin(hub, scope, receive, send)
+
+    async def _begin(self, hub: Hub, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the headers the ASGI way, then take the socket where the server offers it."""
+        offer = (scope.get("extensions") or {}).get("alimi.handover")
+        if offer is not None:
+            offer.prepare()
+        await send(_start())
         taken = "the server does not offer it" if offer is None else await offer.take()
         if isinstance(taken, str):
             _say_once(taken)
@@ -100,12 +116,16 @@ class StreamResponse:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
-    async def _refuse(self, hub: Hub, reason: frames.ByeReason, send: Send) -> None:
-        """200, a long delay and `bye`.
 
-        A native EventSource gives up for good on any other status (measured in Chromium), and
-        evicting an older stream would make the two fight.
-        """
-        hub.count_refusal(reason)
-        body = frames.bye(reason, hub.retry_ms() * 5)
-        await send({"type": "http.response.body", "body": body, "more_body": False})
+def _start() -> dict[str, Any]:
+    return {"type": "http.response.start", "status": 200, "headers": list(HEADERS)}
+
+
+async def _answer(send: Send, body: bytes) -> None:
+    """A whole response at once, and always 200.
+
+    A native EventSource gives up for good on any other status (measured in Chromium), and evicting
+    an older stream to make room would let the two fight.
+    """
+    await send(_start())
+    await send({"type": "http.response.body", "body": body, "more_body": False})

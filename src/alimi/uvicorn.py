@@ -89,6 +89,8 @@ class Handover:
         cycle, protocol = self._cycle, self._protocol
         reason = self._obstacle(cycle)
         if reason is not None or cycle is None:
+            if cycle is not None and cycle.chunked_encoding is False:
+                protocol.transport.close()  # prepared for HTTP/1.0, which ASGI cannot go on with
             return reason or "the request was not watched"
         transport, connections = protocol.transport, protocol.connections
         sink = TransportSink(

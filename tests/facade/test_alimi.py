@@ -269,6 +269,14 @@ async def test_a_stream_answers_head_with_headers_only(alimi: Alimi) -> None:
     assert stream.reader.events == []
 
 
+async def test_a_stream_that_cannot_begin_asks_to_come_back(tmp_path: Path) -> None:
+    """A native EventSource gives up on a 503 for good: 200, a delay and `bye` instead."""
+    broken = Alimi(tmp_path / "missing" / "app.db")
+    stream = OpenStream(broken, 2)
+    await stream.until(lambda reader: reader.said_bye == "unavailable")
+    assert stream.status == 200
+
+
 async def test_the_header_wins_over_the_query(alimi: Alimi) -> None:
     """G5: an EventSource keeps its URL for ever; a stale query must not win over its position."""
     kind = assigned(alimi)
