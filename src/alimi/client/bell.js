@@ -4,8 +4,7 @@ import { Client } from "./client.js";
 import { BELL, h, icon, say, set } from "./dom.js";
 import { I18n } from "./i18n.js";
 import { badgeTitle, notifySystem } from "./outside.js";
-import { makePanel } from "./panel.js";
-import { styles } from "./styles.js";
+import { bellSheet } from "./styles.js";
 import { makeToasts } from "./toasts.js";
 
 export { addCatalogue } from "./i18n.js";
@@ -24,6 +23,8 @@ export class AlimiBell extends HTMLElement {
   i18n = new I18n("en");
   /** @type {import("./types.d.ts").Credentials | null} */
   #credentials = null;
+  /** Made when it is first opened. @type {import("./types.d.ts").Panel | null} */
+  panel = null;
   #news = 0;
   #speak = 0;
   #spoke = 0;
@@ -46,11 +47,10 @@ export class AlimiBell extends HTMLElement {
     );
     // There from the start and never inside a button: else it is not spoken.
     this.status = h("div.sr", { role: "status", "aria-atomic": true });
-    this.panel = makePanel(this);
     this.toasts = makeToasts(this.openRow);
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [styles()];
-    root.append(this.button, this.panel.element, this.toasts.element, this.status);
+    root.adoptedStyleSheets = [bellSheet];
+    root.append(this.button, this.toasts.element, this.status);
   }
 
   connectedCallback() {
@@ -89,17 +89,26 @@ export class AlimiBell extends HTMLElement {
     return state === "out" || state === "denied" ? state : "";
   }
 
-  open() {
+  /** @returns {Promise<void>} */
+  async open() {
+    const { i18n } = this;
+    const module = await import("./panel.js").catch(() => this.announce(i18n.t("error")));
+    if (!module || !this.isConnected) return;
+    if (i18n !== this.i18n) return this.open();
+    if (!this.panel) {
+      this.panel = module.makePanel(this);
+      this.button.after(this.panel.element);
+    }
     this.toasts.clear();
     this.panel.show();
   }
 
   close() {
-    this.panel.hide();
+    this.panel?.hide();
   }
 
   toggle() {
-    if (this.panel.open) this.panel.hide(true);
+    if (this.panel?.open) this.panel.hide(true);
     else this.open();
   }
 
@@ -112,10 +121,11 @@ export class AlimiBell extends HTMLElement {
   /** @param {boolean} [keep] only the looks have changed */
   #start(keep) {
     this.i18n = new I18n(this.closest("[lang]")?.getAttribute("lang") || navigator.language);
-    const { element, open } = this.panel;
+    const { panel } = this;
+    const open = panel?.open;
     this.close();
-    this.panel = makePanel(this);
-    element.replaceWith(this.panel.element);
+    panel?.element.remove();
+    this.panel = null;
     if (!keep) {
       this.client?.stop();
       const src = this.getAttribute("src");
@@ -124,6 +134,8 @@ export class AlimiBell extends HTMLElement {
       client.api.credentials = this.#credentials;
       client.tell = (type, detail) => client === this.client && this.#tell(type, detail);
       client.start();
+      // Not part of what a page waits for, but there when it is wanted.
+      (globalThis.requestIdleCallback || setTimeout)(() => import("./panel.js").catch(() => {}));
     }
     this.update();
     if (open) this.open();
@@ -145,7 +157,7 @@ export class AlimiBell extends HTMLElement {
 
   /** @param {Notification} row */
   #ring(row) {
-    this.panel.news(row.id);
+    this.panel?.news(row.id);
     if (row.seen_at || row.read_at || row.archived_at) return;
     this.button.classList.add("ring");
     this.#news++;
@@ -156,7 +168,7 @@ export class AlimiBell extends HTMLElement {
       this.#spoke = Date.now();
     };
     this.#speak = setTimeout(speak, Math.max(250, this.#spoke + PAUSE - Date.now()));
-    if (this.getAttribute("toasts") !== "off" && !this.panel.open && !document.hidden) {
+    if (this.getAttribute("toasts") !== "off" && !this.panel?.open && !document.hidden) {
       this.toasts.show(row, this.i18n.t("close"));
     }
     if (this.hasAttribute("system-notifications")) {
@@ -179,20 +191,20 @@ export class AlimiBell extends HTMLElement {
     const { client, i18n } = this;
     if (!client) return;
     const { state } = client;
-    const n = this.panel.open ? 0 : client.store.counts.unseen;
+    const n = this.panel?.open ? 0 : client.store.counts.unseen;
     const max = Number(this.getAttribute("max")) || 99;
     say(this.badge, n > max ? i18n.number(max) + "+" : i18n.number(n));
     this.badge.hidden = !n;
     const bad = this.out ? ". " + i18n.t(this.out) : "";
     set(this.button, {
       "aria-label": (n ? i18n.t("badge", n) : i18n.t("title")) + bad,
-      "aria-expanded": this.panel.open,
+      "aria-expanded": !!this.panel?.open,
     });
     set(this, { state });
     const titled = this.hasAttribute("title-badge");
     if (titled || this.#titled) badgeTitle(titled ? n : 0);
     this.#titled = titled;
-    this.panel.update();
+    this.panel?.update();
   }
 }
 

@@ -77,3 +77,15 @@ export function safe(url) {
     return null;
   }
 }
+
+/** A real link when there is somewhere to go, so that all of a browser's gestures work. */
+/** @param {import("./types.d.ts").Notification} row @param {(event: Event) => void} click @param {Element} text */
+export function linkTo({ url, actor }, click, text) {
+  const href = safe(url);
+  const image = safe(actor?.image);
+  // Blocked or gone, an image leaves the initial.
+  const img = image && h("img", { src: image, alt: "", error: () => /** @type {Element} */ (img).remove() });
+  const face = h("span.avatar", { "aria-hidden": true }, actor?.name ? [...actor.name][0] : icon(BELL), img);
+  const tag = href ? "a.link" : "button.link";
+  return h(/** @type {"a.link"} */ (tag), { href, click, auxclick: click }, face, text);
+}

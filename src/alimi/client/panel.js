@@ -1,6 +1,7 @@
 /** The panel: header, views, the list and its states. Made anew when the language changes. */
 
 import { BELL, CHECK, CROSS, arrange, h, icon, label, safe, say, set } from "./dom.js";
+import { panelSheet } from "./panel-styles.js";
 import { makeRow } from "./row.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
@@ -13,7 +14,7 @@ const VIEWS = ["all", "unread", "archived"];
 /** How long a mark can be undone by its line. */
 const UNDO = 8000;
 
-/** @param {import("./bell.js").AlimiBell} bell */
+/** @param {import("./bell.js").AlimiBell} bell @returns {import("./types.d.ts").Panel} */
 export function makePanel(bell) {
   const { i18n } = bell;
   /** @type {Map<string, ReturnType<typeof makeRow>>} */
@@ -36,7 +37,7 @@ export function makePanel(bell) {
   const client = () => /** @type {import("./client.js").Client} */ (bell.client);
   const store = () => client().store;
   const inList = () => list.contains(focused());
-  const focused = () => /** @type {ShadowRoot} */ (element.getRootNode()).activeElement;
+  const focused = () => root.activeElement;
 
   /** @param {Key | ""} key @param {() => void} click */
   const action = (key, click) => h("button.action", { click }, key && t(key));
@@ -93,7 +94,7 @@ export function makePanel(bell) {
       },
       /** @param {FocusEvent} event */
       focusout({ relatedTarget: next }) {
-        if (next && !element.getRootNode().contains(/** @type {Node} */ (next))) hide();
+        if (next && !root.contains(/** @type {Node} */ (next))) hide();
       },
     },
     h(
@@ -110,6 +111,8 @@ export function makePanel(bell) {
     note,
     h("div.footer", {}, ...ends),
   );
+  const root = /** @type {ShadowRoot} */ (bell.shadowRoot);
+  if (!root.adoptedStyleSheets.includes(panelSheet)) root.adoptedStyleSheets.push(panelSheet);
   // The end in sight asks for more; its button is for those who do not scroll.
   new IntersectionObserver(
     ([{ isIntersecting }]) => isIntersecting && open && store().state === "ready" && client().load(true),

@@ -1,6 +1,6 @@
 /** One notification in the list. */
 
-import { BELL, BOX, CHECK, DOT, h, icon, label, safe, say, set } from "./dom.js";
+import { BOX, CHECK, DOT, h, label, linkTo, say, set } from "./dom.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 
@@ -16,8 +16,8 @@ export function makeRow(row, open, act) {
   const [mark, body, object, actor] = ["sr", "body", "object", "actor"].map((name) =>
     h(`span.${name}`, { dir: "auto" }),
   );
-  const time = h("time.time");
-  const meta = h("span.meta", {}, actor, time);
+  const time = h("time.time", { dir: "auto" });
+  const meta = h("span.meta", {}, actor, h("i"), time);
   /** @param {Event} event */
   const go = (event) => open(row, event);
   const text = h("span.text", { id }, mark, body, object, meta);
@@ -61,16 +61,4 @@ export function makeRow(row, open, act) {
       label(archive, i18n.t(row.archived_at ? "restore" : "archive"), BOX);
     },
   };
-}
-
-/** A real link when there is somewhere to go, so that all of a browser's gestures work. */
-/** @param {Notification} row @param {(event: Event) => void} click @param {Element} text */
-export function linkTo({ url, actor }, click, text) {
-  const href = safe(url);
-  const image = safe(actor?.image);
-  // Blocked or gone, an image leaves the initial.
-  const img = image && h("img", { src: image, alt: "", error: () => /** @type {Element} */ (img).remove() });
-  const face = h("span.avatar", { "aria-hidden": true }, actor?.name ? [...actor.name][0] : icon(BELL), img);
-  const tag = href ? "a.link" : "button.link";
-  return h(/** @type {"a.link"} */ (tag), { href, click, auxclick: click }, face, text);
 }

@@ -1,7 +1,6 @@
 /** Toasts: what has just come in, while the page is looked at and the panel is closed. */
 
-import { CROSS, h, label } from "./dom.js";
-import { linkTo } from "./row.js";
+import { CROSS, h, label, linkTo } from "./dom.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 

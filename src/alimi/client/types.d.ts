@@ -97,3 +97,15 @@ export type Word =
   | { t: "leave" };
 
 export type View = "all" | "unread" | "archived";
+
+/** What the bell needs of its panel. */
+export interface Panel {
+  element: HTMLElement;
+  readonly open: boolean;
+  show(): void;
+  /** @param home the focus returns to the bell */
+  hide(home?: boolean): void;
+  update(): void;
+  /** Something new came in. */
+  news(id: string): void;
+}
