@@ -80,8 +80,8 @@ def render(changes: Changes, *, base: int, shown: Container[int], locales: Seque
 
     A version is given as `id:` only where a reader may be cut: no row that is still to come was
     born at or before it.  A row born 3 and read in 7 comes behind one born 4; resuming from 4 it
-    would be a change of something never shown.  Of the rows behind this page nothing is known, so a page
-    with `more` has no ids, and a cut there repeats it.
+    would be a change of something never shown.  Of the rows behind this page nothing is known: a
+    page with `more` has no ids, and a cut there repeats it.
     """
     if (reason := gap(changes)) is not None:
         return reset(changes, reason)

@@ -17,24 +17,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import random
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from alimi import frames
 from alimi.bus import Bus
 from alimi.metrics import Metrics
-from alimi.model import BusMessage, Changes, Cursor, HangUp, Hint, Identity, SignalTo
+from alimi.model import BusMessage, Changes, HangUp, Hint, Identity, SignalTo
+from alimi.position import Frames, Position
 from alimi.settings import Settings
 from alimi.sinks import Sink
 from alimi.store import Store
+from alimi.wheel import Wheel
+
+logger = logging.getLogger("alimi")
 
 #: Streams served by one query; keeps one turn of the loop short.
 _TURN = 500
 #: Recipients asked for in one position check.
 _CHECK = 5_000
-#: A replay over more versions than this is a `reset`: the page reloads faster than it replays.
-MAX_REPLAY = 100_000
 
 Reason = frames.ByeReason | Literal["gone"]
 
@@ -43,30 +46,18 @@ class Stream:
     """One open SSE connection of one recipient; the hub's view of it."""
 
     __slots__ = (
-        "_hub", "base", "behind_since", "closed", "cursor", "ends_at", "identity", "locales",
-        "opening", "shown", "sink", "tag", "tick", "wrote_at",
+        "_hub", "behind_since", "closed", "ends_at", "identity", "opened_at", "place", "sink",
+        "tick", "wrote_at",
     )  # fmt: skip
 
-    def __init__(
-        self, hub: Hub, sink: Sink, identity: Identity, asked: str | None, locales: tuple[str, ...]
-    ) -> None:
+    def __init__(self, hub: Hub, sink: Sink, identity: Identity, place: Position) -> None:
         self._hub = hub
         self.sink = sink
         self.identity = identity
-        self.locales = locales
-        #: The reader's `Last-Event-ID` until the first read has answered it; then None.
-        self.opening: _Opening | None = _Opening(asked)
-        self.tag = ""
-        #: Everything up to here was written to the sink.
-        self.cursor = 0
-        #: Rows born later than this are new to the reader, but for those in `shown`.
-        self.base = 0
-        #: Born versions already shown during a catch-up of several pages.
-        self.shown: set[int] = set()
+        self.place = place
         self.behind_since: float | None = None
         self.closed = False
-        self.wrote_at = 0.0
-        self.ends_at = 0.0
+        self.opened_at = self.wrote_at = self.ends_at = 0.0
         self.tick = 0
 
     @property
@@ -86,21 +77,6 @@ class Stream:
         """The server stops: newcomers are refused and this reader is told."""
         self._hub.draining = True
         self._hub.end(self, "drain")
-
-
-class _Opening:
-    """The cursor that a reader came with, parsed."""
-
-    __slots__ = ("asked", "malformed")
-
-    def __init__(self, asked: str | None) -> None:
-        self.malformed = False
-        self.asked: Cursor | None = None
-        if asked is not None:
-            try:
-                self.asked = Cursor.parse(asked)
-            except ValueError:
-                self.malformed = True
 
 
 class Hub:
@@ -133,8 +109,7 @@ class Hub:
         self._idle = asyncio.Event()
         self._idle.set()
         self._following: dict[str, asyncio.Future[None]] = {}
-        self._wheel: dict[int, set[Stream]] = {}
-        self._tick = 0
+        self._wheel: Wheel[Stream] = Wheel(clock())
         self._ending: set[Stream] = set()
         self._all_ended = asyncio.Event()
         self._all_ended.set()
@@ -175,9 +150,9 @@ class Hub:
 
         `asked` is the reader's cursor as it came, or None to begin at the head.
         """
-        stream = Stream(self, sink, identity, asked, locales)
+        stream = Stream(self, sink, identity, Position(asked, locales))
         now = self._clock()
-        stream.wrote_at = now
+        stream.opened_at = stream.wrote_at = now
         age = self._settings.max_stream_seconds
         stream.ends_at = now + age * random.uniform(0.8, 1.0)
         self._streams.setdefault(stream.recipient, set()).add(stream)
@@ -203,6 +178,7 @@ class Hub:
             stream.sink.write(frames.bye(reason, self.retry_ms()))
         self._forget(stream)
         self._metrics.streams_ended.labels(reason).inc()
+        logger.debug("alimi: a stream ended (%s)", reason)
         if reason != "gone":
             self._ending.add(stream)
             self._all_ended.clear()
@@ -233,7 +209,7 @@ class Hub:
 
     def _forget(self, stream: Stream) -> None:
         self._due.pop(stream, None)
-        self._wheel.get(stream.tick, set()).discard(stream)
+        self._wheel.drop(stream)
         group = self._streams.get(stream.recipient)
         if group is not None and stream in group:
             group.discard(stream)
@@ -276,27 +252,25 @@ class Hub:
 
         Only a stream that stands exactly where a batch begins takes it; others read.
         """
-        written = _Frames()
+        made = Frames()
         for changes in batch:
             for stream in tuple(self._streams.get(changes.recipient, ())):
                 if stream.behind_since is not None:
                     continue
-                if stream.opening is not None or stream.tag != changes.tag:
-                    self._make_due(stream)
-                elif stream.cursor == changes.after:
-                    self._feed(stream, changes, written)
-                elif stream.cursor < changes.upto:
+                if stream.place.continues_with(changes):
+                    self._feed(stream, changes, made)
+                elif stream.place.lacks(changes):
                     self._make_due(stream)
 
     def _hint(self, recipient: str, version: int) -> None:
         for stream in self._streams.get(recipient, ()):
-            if stream.opening is None and stream.cursor < version and stream.behind_since is None:
+            if not stream.place.begun or stream.place.cursor < version:
                 self._make_due(stream)
 
     def _signal(self, recipient: str, frame: bytes) -> None:
         now = self._clock()
         for stream in self._streams.get(recipient, ()):
-            if stream.opening is not None:
+            if not stream.place.begun:
                 continue  # its `hello` comes later and tells the page to look
             if stream.sink.backlog > self._settings.backlog_bytes:
                 self._metrics.signals_dropped.labels("behind").inc()
@@ -335,7 +309,7 @@ class Hub:
     async def _serve(self, turn: Sequence[Stream]) -> None:
         wanted: dict[tuple[str, int | None], list[Stream]] = {}
         for stream in turn:
-            wanted.setdefault((stream.recipient, _position(stream)), []).append(stream)
+            wanted.setdefault((stream.recipient, stream.place.wanted), []).append(stream)
         try:
             answers = await self._store.changes_after(list(wanted), self._settings.page)
         except BaseException:
@@ -343,77 +317,22 @@ class Hub:
                 self._make_due(stream)
             raise
         self._metrics.reads.inc()
-        written = _Frames()
+        made = Frames()
         for (key, group), changes in zip(wanted.items(), answers, strict=True):
             for stream in group:
-                if stream.closed or stream.behind_since is not None or _position(stream) != key[1]:
-                    continue  # ended, or moved by `deliver` while we read
-                self._feed(stream, changes, written)
+                moved = stream.place.wanted != key[1]  # by `deliver`, while we read
+                if not (stream.closed or moved or stream.behind_since is not None):
+                    self._feed(stream, changes, made)
 
-    def _feed(self, stream: Stream, changes: Changes, written: _Frames) -> None:
-        """Write what one read found; the cursor moves to what the read covered, never further."""
-        preface = b""
-        reason: frames.ResetReason | None = None
-        if stream.opening is not None:
-            preface, reason = self._begin(stream, changes)
-        elif changes.tag != stream.tag:
-            reason = "epoch"
-        elif (stream.cursor < changes.floor) or (stream.cursor > changes.head):
-            reason = "floor" if stream.cursor < changes.floor else "ahead"
-        if reason is not None:
-            self._reset(stream, changes, reason)
-            return
-        body = preface
-        if stream.cursor < changes.upto:
-            body += written.render(stream, changes)
-            self._move(stream, changes)
+    def _feed(self, stream: Stream, changes: Changes, made: Frames) -> None:
+        """Write what one read found."""
+        body, lost = stream.place.take(changes, made)
+        if lost is not None:
+            self._metrics.resets.labels(lost).inc()
         if body:
             self._write(stream, body)
-        if changes.more:
+        if changes.more and lost is None:
             self._make_due(stream)
-
-    def _begin(self, stream: Stream, changes: Changes) -> tuple[bytes, frames.ResetReason | None]:
-        """Answer the reader's cursor: where this stream starts, or why it cannot start there."""
-        opening, stream.opening = stream.opening, None
-        asked = opening.asked if opening else None
-        stream.tag = changes.tag
-        if opening is not None and opening.malformed:
-            return b"", "malformed"
-        if asked is not None and asked.tag != changes.tag:
-            return b"", "foreign"
-        start = changes.head if asked is None else asked.version
-        if start > changes.head:
-            return b"", "ahead"
-        if start < changes.floor:
-            return b"", "floor"
-        if changes.head - start > MAX_REPLAY:
-            return b"", "far"
-        stream.cursor = stream.base = start
-        return frames.hello(Cursor(changes.tag, start), changes), None
-
-    def _reset(self, stream: Stream, changes: Changes, reason: frames.ResetReason) -> None:
-        """Say that the position is lost (G5).
-
-        `reset` goes first: after a cut behind `hello` the reader would hold the head as its cursor
-        and never learn of the hole.
-        """
-        self._metrics.resets.labels(reason).inc()
-        stream.tag = changes.tag
-        stream.cursor = stream.base = changes.head
-        stream.shown.clear()
-        head = Cursor(changes.tag, changes.head)
-        self._write(stream, frames.reset(changes, reason) + frames.hello(head, changes))
-
-    def _move(self, stream: Stream, changes: Changes) -> None:
-        if changes.more:
-            for item in changes.items:
-                born = getattr(item, "born", 0)
-                if born > stream.base:
-                    stream.shown.add(born)
-        else:
-            stream.base = changes.upto
-            stream.shown.clear()
-        stream.cursor = changes.upto
 
     def _write(self, stream: Stream, data: bytes) -> None:
         stream.sink.write(data)
@@ -447,10 +366,8 @@ class Hub:
     async def turn_wheel(self) -> None:
         """Everything that has become due by the clock."""
         now = self._clock()
-        while self._tick < int(now):
-            self._tick = self._tick + 1 if self._wheel else int(now)
-            for stream in tuple(self._wheel.pop(self._tick, ())):
-                self._look_after(stream, now)
+        for stream in self._wheel.turn(now):
+            self._look_after(stream, now)
         if now - self._checked_at >= self._settings.position_check_seconds:
             self._checked_at = now
             await self.check_positions()
@@ -475,13 +392,11 @@ class Hub:
         return stream.sink.backlog > 0 and now - waiting >= self._settings.stall_seconds
 
     def _schedule(self, stream: Stream) -> None:
-        now = self._clock()
         next_look = min(stream.wrote_at + self._settings.ping_seconds, stream.ends_at)
         if stream.identity.expires_at is not None:
             left = (stream.identity.expires_at - self._wall_ms()) / 1_000
-            next_look = min(next_look, now + left)
-        stream.tick = max(int(next_look), max(int(now), self._tick) + 1)
-        self._wheel.setdefault(stream.tick, set()).add(stream)
+            next_look = min(next_look, self._clock() + left)
+        self._wheel.put(stream, next_look)
 
     async def check_positions(self) -> None:
         """Compare every stream with its inbox: heals lost hints, notices a restored database."""
@@ -496,33 +411,7 @@ class Hub:
     def _heal(self, heads: dict[str, int]) -> None:
         for recipient, head in heads.items():
             for stream in self._streams.get(recipient, ()):
-                known = stream.opening is not None or stream in self._due
-                if not known and stream.behind_since is None and stream.cursor != head:
+                known = not stream.place.begun or stream in self._due
+                if not known and stream.behind_since is None and stream.place.cursor != head:
                     self._metrics.healed.inc()
                     self._make_due(stream)
-
-
-def _position(stream: Stream) -> int | None:
-    """Where the next read for this stream begins; None asks for the head only."""
-    if stream.opening is None:
-        return stream.cursor
-    return stream.opening.asked.version if stream.opening.asked is not None else None
-
-
-class _Frames:
-    """What was rendered in this turn: streams at the same place share the same bytes."""
-
-    def __init__(self) -> None:
-        self._made: dict[tuple[int, int, tuple[str, ...]], bytes] = {}
-
-    def render(self, stream: Stream, changes: Changes) -> bytes:
-        shown: Collection[int] = stream.shown
-        if shown:
-            return frames.render(changes, base=stream.base, shown=shown, locales=stream.locales)
-        key = (id(changes), stream.base, stream.locales)
-        made = self._made.get(key)
-        if made is None:
-            made = self._made[key] = frames.render(
-                changes, base=stream.base, shown=(), locales=stream.locales
-            )
-        return made
