@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -91,6 +92,7 @@ class Inboxes(RuleBasedStateMachine):
         return self.runner.run(call)
 
     def teardown(self) -> None:
+        assert self.run(self.store.inspect()).drift == ()
         self.run(self.store.close())
         self.runner.close()
         self.folder.cleanup()
@@ -208,10 +210,6 @@ class Inboxes(RuleBasedStateMachine):
             expected = {n: r.state() for n, r in inbox.rows.items() if r.version > inbox.floor}
             assert told == expected
 
-    @invariant()
-    def no_drift(self) -> None:
-        assert self.run(self.store.inspect()).drift == ()
 
-
-TestInboxes = Inboxes.TestCase
-TestInboxes.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestInboxes = pytest.mark.timeout(300)(Inboxes.TestCase)
+TestInboxes.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
