@@ -1,0 +1,60 @@
+"""The documentation as data: its pages, their code, their headings, their links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+)
+
+_FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"<!-- (file|check): (.+?) -->\n+```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def files(page: Path) -> dict[str, str]:
+    """The files that a page writes, each put together from its blocks."""
+    found: dict[str, str] = {}
+    for _, name, code in _named(page, "file"):
+        found[name] = "\n\n".join(filter(None, [found.get(name), code]))
+    return found
+
+
+def checks(page: Path) -> dict[str, str]:
+    """The blocks of a page that are tried one by one."""
+    return {name: code for _, name, code in _named(page, "check")}
+
+
+def _named(page: Path, sort: str) -> Iterator[tuple[str, str, str]]:
+    for match in _BLOCK.finditer(page.read_text("utf-8")):
+        if match[1] == sort:
+            yield match[1], match[2], match[4]
+
+
+def prose(page: Path) -> str:
+    """A page without its code blocks."""
+    return _FENCE.sub("", page.read_text("utf-8"))
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name after the #, as the usual renderers make it of headings."""
+    return {_anchor(heading) for heading in _HEADING.findall(prose(page))}
+
+
+def _anchor(heading: str) -> str:
+    plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    kept = re.sub(r"[^\w\- ]", "", plain.lower())
+    return kept.strip().replace(" ", "-")
+
+
+def links(page: Path) -> list[str]:
+    """Where a page points to, but for the rest of the world."""
+    return [link for link in _LINK.findall(prose(page)) if "://" not in link]
