@@ -148,15 +148,9 @@ class TransportSink(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_chunked",
-        "_closing",
-        "_ended",
-        "_fd",
-        "_gone",
-        "_owner",
-        "_transport",
+        "_chunked", "_closing", "_ended", "_fd", "_gone", "_owner", "_paused", "_transport",
         "_unasked",
-    )
+    )  # fmt: skip
 
     def __init__(
         self, transport: asyncio.Transport, *, chunked: bool, ended: Callable[[TransportSink], None]
@@ -170,12 +164,13 @@ class TransportSink(asyncio.Protocol):
         self._unasked = 0
         # "Paused" is to mean "something is unsent", so that `resume_writing` means "drained".
         transport.set_write_buffer_limits(high=0)
+        self._paused = transport.get_write_buffer_size() > 0
         self._fd = _prepare_socket(transport)
 
     @property
     def backlog(self) -> int:
         """Bytes that the kernel has not taken."""
-        return self._transport.get_write_buffer_size()
+        return self._transport.get_write_buffer_size() if self._paused else 0
 
     def attach(self, owner: SinkOwner) -> None:
         """Name who is told about drained and gone."""
@@ -198,19 +193,18 @@ class TransportSink(asyncio.Protocol):
             self._transport.close()
 
     def _send(self, data: bytes) -> None:
-        transport = self._transport
-        if self._fd >= 0 and not transport.get_write_buffer_size():
+        if self._fd >= 0 and not self._paused:
             try:
                 sent = os.write(self._fd, data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError:
-                transport.abort()
+                self._transport.abort()
                 return
             if sent == len(data):
                 return
             data = data[sent:]
-        transport.write(data)
+        self._transport.write(data)
 
     # -- what asyncio and the server say ------------------------------------------------------
 
@@ -220,8 +214,13 @@ class TransportSink(asyncio.Protocol):
         if self._unasked > MAX_UNASKED:
             self._transport.abort()
 
+    def pause_writing(self) -> None:
+        """Something is unsent."""
+        self._paused = True
+
     def resume_writing(self) -> None:
         """Everything has left."""
+        self._paused = False
         if self._owner is not None and not self._closing:
             self._owner.sink_drained()
 
