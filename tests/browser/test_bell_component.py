@@ -162,6 +162,31 @@ async def test_without_shared_workers_one_tab_leads(server: FakeAlimi, visitor: 
     await expect(badge(second)).to_have_text("2")
 
 
+async def test_a_frozen_leader_loses_its_lock(server: FakeAlimi, visitor: Visitor) -> None:
+    """A tab that holds the lock and gives no sign of life is asked, then relieved."""
+    await visitor.context.add_init_script("delete window.SharedWorker")
+    server.pages["/frozen"] = "<!doctype html><title>Frozen</title>"
+    frozen = await visitor.context.new_page()
+    await frozen.goto(server.origin + "/frozen")
+    name = f"alimi-1 tag2 {server.origin}/alimi/"
+    await frozen.evaluate("n => void navigator.locks.request(n, () => new Promise(() => {}))", name)
+    page = await visitor.open("connecting")
+    await page.bring_to_front()
+    await expect(page.locator("alimi-bell")).to_have_attribute("state", "live", timeout=20_000)
+    server.notify("2", "One")
+    await expect(badge(page)).to_have_text("1")
+
+
+async def test_who_joins_late_is_greeted_too(server: FakeAlimi, visitor: Visitor) -> None:
+    """A page that joins a running stream gets `alimi-hello`, for signals that it did not hear."""
+    await visitor.open()
+    server.pages["/hear.js"] = "addEventListener('alimi-hello', () => (window.greeted = true))"
+    server.pages["/"] = page_text(script='<script src="/hear.js"></script>')
+    second = await visitor.open()
+    await second.wait_for_function("() => window.greeted")
+    assert len(server.asked("/alimi/v1/inbox/stream")) == 1
+
+
 async def test_a_broken_worker_file_falls_back(server: FakeAlimi, visitor: Visitor) -> None:
     """A SharedWorker that cannot start leaves the bell working, by the next way."""
     await visitor.context.route("**/worker.js", lambda route: route.abort())
@@ -479,11 +504,11 @@ async def test_bearer_pages_lend_fresh_credentials(server: FakeAlimi, visitor: V
     await visitor.context.clear_cookies()
     server.bearer = {"old": "2"}
     server.pages["/hook.js"] = (
-        "let n = 0; customElements.whenDefined('alimi-bell').then(() => {"
+        "addEventListener('DOMContentLoaded', () => {"
         "document.querySelector('alimi-bell').credentials = async () =>"
         " ({Authorization: 'Bearer ' + (window.token || 'old')}); })"
     )
-    server.pages["/"] = page_text(script='<script type="module" src="/hook.js"></script>')
+    server.pages["/"] = page_text(script='<script src="/hook.js"></script>')
     page = await visitor.open()
     await server.until(lambda: len(server.of("2")) == 1)
     await page.evaluate("window.token = 'new'")

@@ -127,6 +127,13 @@ test("deletion, and a bulk change without names", () => {
   assert.equal(store.state, "", "the list is to be loaded again");
 });
 
+test("a wiped store still knows whose it is: cursors keep their tag (G7)", () => {
+  const store = loaded([row(1)], 1);
+  store.wipe();
+  store.apply({ ...row(2), unread: 1, unseen: 1 });
+  assert.equal(store.cursor, "t.2");
+});
+
 test("a gap before the stream's start makes the list stale (G5)", () => {
   const store = loaded([row(1)], 1);
   store.resume("t.1");

@@ -54,6 +54,11 @@ export class AlimiBell extends HTMLElement {
   }
 
   connectedCallback() {
+    if (Object.hasOwn(this, "credentials")) {
+      // Set before this class was known, it hides the accessor.
+      this.#credentials = this.credentials;
+      Reflect.deleteProperty(this, "credentials");
+    }
     this.#start();
   }
 

@@ -2,7 +2,7 @@
 
 import { Api, Problem } from "./api.js";
 import { Backoff } from "./backoff.js";
-import { tagOf } from "./feed.js";
+import { tagOf, versionOf } from "./feed.js";
 import { Marks } from "./marks.js";
 import { link } from "./sharing.js";
 import { Store } from "./store.js";
@@ -82,7 +82,7 @@ export class Client {
 
   #leave() {
     this.#run++;
-    if (this.store.cursor) keepCursor(this.api.base, this.store.cursor);
+    if (this.tag) keepCursor(this.api.base, this.store.cursor);
     this.#backoff.wake?.();
     this.#link?.close();
     this.#link = null;
@@ -125,14 +125,16 @@ export class Client {
   /** @param {import("./types.d.ts").Counts} counts */
   #adopt(counts) {
     const tag = tagOf(counts.cursor);
-    if (tag !== this.tag) {
-      const other = this.tag;
+    const other = this.tag;
+    if (tag !== other) {
       this.store.wipe(true);
       this.tag = tag;
       this.marks.adopt(tag);
       if (other) this.tell("reset", { ...counts, reason: "recipient" });
     }
-    this.store.cursor ||= keptCursor(this.api.base, tag) || counts.cursor;
+    if (other !== tag || !versionOf(this.store.cursor)) {
+      this.store.cursor = keptCursor(this.api.base, tag) || counts.cursor;
+    }
     this.store.count(counts);
     this.#changed();
   }
@@ -172,6 +174,8 @@ export class Client {
   #snap({ cursor, counts }) {
     this.store.resume(cursor);
     this.store.count(counts);
+    // For the page it is a beginning as any other: a signal before it went unheard.
+    this.tell("hello", counts);
     this.#flush();
     this.#changed();
   }

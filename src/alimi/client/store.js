@@ -37,7 +37,7 @@ export class Store {
   /** @type {"" | "loading" | "ready" | "error"} of the list; empty: it is to be loaded */
   state = "";
   /** How far this page follows the inbox: the stream's position, not the server's head. */
-  cursor = "";
+  cursor = ".0";
 
   /** Forgets what the server told. @param {boolean} [marks] and what was marked here */
   wipe(marks) {
@@ -45,7 +45,8 @@ export class Store {
     this.#told.clear();
     if (marks) this.#overlays.clear();
     this.#ids = [];
-    this.cursor = this.state = "";
+    this.state = "";
+    this.cursor = tagOf(this.cursor) + ".0";
     this.#unread = this.#unseen = this.#countedAt = 0;
     this.next = null;
   }
