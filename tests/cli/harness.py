@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from alimi.cli import tokens
+
 API_KEY = "test-api-key-0123456789abcdef0123"
 USER_SECRET = "test-user-secret-0123456789abcdef"
 #: Generous: two slow cores, and several people on them.
@@ -196,6 +198,12 @@ class Server:
             with error:
                 return error.code, error.read()
 
+    def notify(self, recipient: str, text: str) -> None:
+        """An event over HTTP, where the command that sends one is not the point."""
+        event = {"kind": "note", "category": "general", "to": recipient, "texts": {"en": text}}
+        status, body = self.post("/v1/events", event, Authorization=f"Bearer {API_KEY}")
+        assert status == 202, body
+
     def inbox(self, token: str) -> dict[str, Any]:
         """The inbox that a token opens."""
         status, body = self.get("/v1/inbox", Authorization=f"Bearer {token}")
@@ -206,6 +214,12 @@ class Server:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it; answers the exit status."""
         return self.background.end(number)
+
+
+def token_of(recipient: str) -> str:
+    """What `alimi token` would print, without a process."""
+    secret, now = USER_SECRET.encode(), int(time.time())
+    return tokens.make(recipient, secret, audience="alimi", now=now, seconds=3_600)
 
 
 def until(true: Callable[[], Any]) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.harness import Terminal, until
+from tests.cli.harness import Terminal, token_of, until
 
 
 def look(terminal: Terminal, *flags: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -34,8 +34,8 @@ def used(terminal: Terminal) -> Terminal:
     """A database in which user 2 has two notifications."""
     server = terminal.serve()
     for text in ("one", "two"):
-        terminal.ok("notify", "2", "--text", text, "--url", server.url)
-    token = terminal.ok("token", "2").strip()
+        server.notify("2", text)
+    token = token_of("2")
     until(lambda: server.inbox(token)["unread"] == 2)
     server.stop()
     return terminal
@@ -63,7 +63,7 @@ def test_dead_letters_are_bad(used: Terminal) -> None:
     """What could not be applied is told with its reason, and where to find it."""
     change(
         used,
-        "INSERT INTO alimi_dead_letters (event_id, entry, error, failed_at)"
+        "INSERT INTO alimi_dead_letters (event_id, body, error, failed_at)"
         " VALUES ('e', '{}', 'broken on purpose', 1)",
     )
     status, checks = look(used)

@@ -8,7 +8,7 @@ import sqlite3
 
 import pytest
 
-from tests.cli.harness import Terminal, until
+from tests.cli.harness import Terminal, token_of, until
 
 KINDS = """
 [kinds."card.assigned"]
@@ -36,7 +36,7 @@ def test_g1_without_a_server_it_waits_in_the_outbox(terminal: Terminal) -> None:
     assert terminal.ok("notify", "2", "--text", "later").startswith("recorded ")
     assert outbox(terminal) == 1
     server = terminal.serve()
-    token = terminal.ok("token", "2").strip()
+    token = token_of("2")
     until(lambda: server.inbox(token)["unread"] == 1)
     server.stop(signal.SIGKILL)
     assert outbox(terminal) == 0
@@ -63,7 +63,7 @@ def test_all_parts_arrive(terminal: Terminal, way: str) -> None:
         "--about", "card:12", "--expires", "2h",
     ]  # fmt: skip
     terminal.ok(*arguments, *(["--url", server.url] if way == "url" else []))
-    token = terminal.ok("token", "2").strip()
+    token = token_of("2")
     (item,) = until(lambda: server.inbox(token)["items"])
     assert item["message"] == "Ada gave you Ship it, due today."
     assert item["actor"]["name"] == "Ada"
@@ -85,7 +85,7 @@ def test_a_key_makes_it_happen_once(terminal: Terminal, way: str) -> None:
     assert (first["status"], second["status"]) == ("recorded", "repeated")
     line = terminal.complaint("notify", "2", "--text", "other", "--key", "k", *how)
     assert "key" in line
-    token = terminal.ok("token", "2").strip()
+    token = token_of("2")
     until(lambda: server.inbox(token)["unread"] == 1)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from alimi.sse import Decoder, ServerEvent
-from tests.cli.harness import API_KEY, PATIENCE, Server, Terminal, until
+from tests.cli.harness import API_KEY, PATIENCE, Server, Terminal, token_of, until
 
 
 def steps(server: Server) -> dict[str, list[str]]:
@@ -64,8 +64,8 @@ def test_a_later_start_says_only_where_it_is(terminal: Terminal) -> None:
 def test_g7_an_inbox_opens_only_to_its_recipients_token(terminal: Terminal) -> None:
     """G7: no token, a wrong one and another audience's are 401; a good one sees its own inbox."""
     server = terminal.serve()
-    terminal.ok("notify", "2", "--text", "for two", "--url", server.url)
-    tokens = {name: terminal.ok("token", name).strip() for name in ("2", "3")}
+    server.notify("2", "for two")
+    tokens = {name: token_of(name) for name in ("2", "3")}
     foreign = terminal.ok("token", "2", "--audience", "another").strip()
     assert server.get("/v1/inbox")[0] == 401
     assert server.get("/v1/inbox", Authorization=f"Bearer {foreign}")[0] == 401
@@ -131,7 +131,7 @@ def test_an_orderly_end_says_goodbye_to_open_streams(
 ) -> None:
     """On SIGTERM and Ctrl-C every reader hears `bye`; then the server ends with status 0."""
     server = terminal.serve()
-    token = terminal.ok("token", "2").strip()
+    token = token_of("2")
     connection, decoder, events = read_stream(server, token)
     with connection:
         started = time.monotonic()
@@ -148,12 +148,12 @@ def test_an_orderly_end_says_goodbye_to_open_streams(
 def test_g8_a_reader_that_takes_nothing_does_not_hold_up_the_end(terminal: Terminal) -> None:
     """G8: the drain has a bound; who does not read is cut off."""
     server = terminal.serve("--drain-seconds", "0.5")
-    token = terminal.ok("token", "2").strip()
+    token = token_of("2")
     connection, _, _ = read_stream(server, token)
     with connection:
         text = "x" * 1900
         for _ in range(3):
-            terminal.ok("notify", "2", "--text", text, "--url", server.url)
+            server.notify("2", text)
         started = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - started < 10
@@ -181,9 +181,9 @@ def test_localhost_is_both_loopbacks(terminal: Terminal) -> None:
 def test_g1_what_was_answered_survives_kill_9(terminal: Terminal) -> None:
     """G1: the server is killed right after the answer; the next one delivers."""
     server = terminal.serve()
-    terminal.ok("notify", "2", "--text", "not lost", "--url", server.url)
+    server.notify("2", "not lost")
     server.stop(signal.SIGKILL)
-    token = terminal.ok("token", "2").strip()
+    token = token_of("2")
     again = terminal.serve()
     until(lambda: again.inbox(token)["unread"] == 1)
 
@@ -191,8 +191,8 @@ def test_g1_what_was_answered_survives_kill_9(terminal: Terminal) -> None:
 def test_readers_of_the_log_get_no_secret(terminal: Terminal) -> None:
     """At the most talkative level neither token nor key is written."""
     server = terminal.serve("--log-level", "debug")
-    token = terminal.ok("token", "2").strip()
-    terminal.ok("notify", "2", "--text", "x", "--url", server.url)
+    token = token_of("2")
+    server.notify("2", "x")
     server.inbox(token)
     server.stop()
     log = "\n".join([*server.background.errors, *server.background.lines])

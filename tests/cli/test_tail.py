@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.harness import USER_SECRET, Server, Terminal, until
+from tests.cli.harness import USER_SECRET, Server, Terminal, token_of, until
 
 
 @pytest.fixture
@@ -27,14 +27,13 @@ def test_what_is_there_comes_first_and_then_what_is_new(
 ) -> None:
     """The last rows, oldest first; then each event as it happens, with the counts (G6)."""
     for text in ("one", "two", "three"):
-        terminal.ok("notify", "2", "--text", text, "--url", server.url)
-    token = terminal.ok("token", "2").strip()
-    until(lambda: server.inbox(token)["unread"] == 3)
+        server.notify("2", text)
+    inbox_reaches(server, 3)
     follower = terminal.start("tail", *way(server, how), "--json", "--last", "2")
     rows = [follower.event("item")["data"]["message"] for _ in range(2)]
     assert rows == ["two", "three"]
     assert follower.event("hello")["data"]["unread"] == 3
-    terminal.ok("notify", "2", "--text", "four", "--url", server.url)
+    server.notify("2", "four")
     told = follower.event("new")
     assert (told["data"]["message"], told["data"]["unread"]) == ("four", 4)
     assert told["cursor"].endswith(f".{told['data']['version']}")
@@ -51,27 +50,32 @@ def test_g5_a_follower_that_was_stopped_goes_on_where_it_was(
         follower.event("hello")
         if number:
             assert follower.event("new")["data"]["message"] == f"while away {number}"
-        text = f"while there {number}"
-        terminal.ok("notify", "2", "--text", text, "--url", server.url)
-        cursor = follower.event("new")["cursor"]
-        until(lambda at=cursor: (terminal.folder / "place").read_text("utf-8").strip() == at)
+        server.notify("2", f"while there {number}")
+        bookmark_reaches(terminal, follower.event("new")["cursor"])
         follower.end(signal.SIGINT)
-        terminal.ok("notify", "2", "--text", f"while away {number + 1}", "--url", server.url)
-        token = terminal.ok("token", "2").strip()
-        until(lambda n=number: server.inbox(token)["unread"] == 2 * (n + 1))
+        server.notify("2", f"while away {number + 1}")
+        inbox_reaches(server, 2 * (number + 1))
+
+
+def bookmark_reaches(terminal: Terminal, cursor: str) -> None:
+    until(lambda: (terminal.folder / "place").read_text("utf-8").strip() == cursor)
+
+
+def inbox_reaches(server: Server, unread: int) -> None:
+    until(lambda: server.inbox(token_of("2"))["unread"] == unread)
 
 
 def test_g5_a_follower_survives_the_death_of_the_server(terminal: Terminal, server: Server) -> None:
     """G5: killed and started again, the server's stream is taken up where it broke, once each."""
     follower = terminal.start("tail", "2", "--url", server.url, "--json")
     follower.event("hello")
-    terminal.ok("notify", "2", "--text", "before", "--url", server.url)
+    server.notify("2", "before")
     assert follower.event("new")["data"]["message"] == "before"
     server.stop(signal.SIGKILL)
     terminal.ok("notify", "2", "--text", "meanwhile")
     again = terminal.serve("--port", server.port)
     assert follower.event("new")["data"]["message"] == "meanwhile"
-    terminal.ok("notify", "2", "--text", "after", "--url", again.url)
+    again.notify("2", "after")
     assert follower.event("new")["data"]["message"] == "after"
     follower.end(signal.SIGINT)
     assert "connected again" in "\n".join(follower.errors)
@@ -83,8 +87,8 @@ def test_g5_after_a_restore_the_follower_is_told_to_begin_anew(
 ) -> None:
     """G5: a cursor of another epoch is worthless, and the follower says so instead of skipping."""
     (terminal.folder / "place").write_text("AAAAAAAA.7\n", encoding="utf-8")
-    terminal.ok("notify", "2", "--text", "kept", "--url", server.url)
-    token = terminal.ok("token", "2").strip()
+    server.notify("2", "kept")
+    token = token_of("2")
     cursor = until(lambda: server.inbox(token)["items"] and server.inbox(token)["cursor"])
     follower = terminal.start(
         "tail", *way(server, how), "--json", "--last", "5", "--cursor-file", "place"
@@ -96,8 +100,8 @@ def test_g5_after_a_restore_the_follower_is_told_to_begin_anew(
 
 def test_changes_of_other_tabs_are_told(terminal: Terminal, server: Server) -> None:
     """What is read elsewhere is a line here, in words."""
-    token = terminal.ok("token", "2").strip()
-    terminal.ok("notify", "2", "--text", "x", "--url", server.url)
+    token = token_of("2")
+    server.notify("2", "x")
     until(lambda: server.inbox(token)["unread"] == 1)
     follower = terminal.start("tail", "2", "--url", server.url)
     follower.wait_for(lambda line: "●" in line and "x" in line)
@@ -125,9 +129,8 @@ def test_a_notification_cannot_command_the_terminal(
 ) -> None:
     """Control characters and direction overrides in a text are shown as nothing."""
     text = "a\x1b]0;owned\x07b\x9bc\u202ed [bold]e"
-    terminal.ok("notify", "2", "--text", text, "--url", server.url)
-    token = terminal.ok("token", "2").strip()
-    until(lambda: server.inbox(token)["unread"] == 1)
+    server.notify("2", text)
+    inbox_reaches(server, 1)
     shown = terminal.ok("tail", *way(server, how), "--no-follow")
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown)
     assert "[bold]e" in shown
@@ -137,8 +140,7 @@ def test_the_language_is_the_terminals(terminal: Terminal, server: Server) -> No
     """LANG chooses the text; --locale wins."""
     texts = json.dumps({"en": "Hello", "ko": "안녕"})
     terminal.ok("notify", "2", "--texts", texts, "--url", server.url)
-    token = terminal.ok("token", "2").strip()
-    until(lambda: server.inbox(token)["unread"] == 1)
+    inbox_reaches(server, 1)
     for how in ("url", "db"):
         arguments = ["tail", *way(server, how), "--no-follow"]
         assert "안녕" in terminal.ok(*arguments, LC_ALL="ko_KR.UTF-8")
@@ -149,9 +151,9 @@ def test_a_token_is_enough_and_need_not_stand_in_the_flags(
     bare: Terminal, terminal: Terminal, server: Server
 ) -> None:
     """Who has only a token follows their own inbox: from a variable, or from a file."""
-    token = terminal.ok("token", "2").strip()
+    token = token_of("2")
     Path(bare.folder / "token").write_text(token, encoding="utf-8")
-    terminal.ok("notify", "2", "--text", "mine", "--url", server.url)
+    server.notify("2", "mine")
     until(lambda: server.inbox(token)["unread"] == 1)
     arguments = ["tail", "--url", server.url, "--no-follow"]
     assert "mine" in bare.ok(*arguments, ALIMI_TOKEN=token)

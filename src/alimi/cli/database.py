@@ -41,7 +41,9 @@ def naming(store: FullStore) -> Iterator[FullStore]:
     """What the database itself complains about is told with its name."""
     try:
         yield store
-    except sqlite3.Error as error:
+    except (sqlite3.Error, StoreError) as error:
+        if isinstance(error, StoreError) and type(error) is not StoreError:
+            raise  # its own sentence says what to do
         raise StoreError(f"{file_of(store)}: {error}") from error
 
 

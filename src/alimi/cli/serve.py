@@ -7,7 +7,7 @@ import shlex
 import sys
 from typing import Any
 
-from alimi import __version__, backends
+from alimi import __version__
 from alimi.cli import configuration, secrets, server
 from alimi.cli.configuration import Configuration
 from alimi.cli.database import file_of
@@ -44,7 +44,7 @@ def serve(**given: Any) -> None:
         leeway=config.leeway_seconds,
     )
     app = alimi.asgi(who, origins=config.origins, api_keys=keys, metrics=config.metrics)
-    path = file_of(backends.open_store(config.database, config.settings))
+    path = file_of(alimi.store)
     is_first = path is not None and not path.exists()
     server.allow_descriptors(config.settings.max_streams)
     sockets = server.listen(config.host, config.port)

@@ -16,6 +16,7 @@ import uvicorn
 
 from alimi.errors import ConfigurationError
 from alimi.facade import Alimi
+from alimi.uvicorn import Protocol
 
 logger = logging.getLogger("alimi")
 
@@ -49,7 +50,7 @@ def serve(app: Any, alimi: Alimi, sockets: list[socket.socket], ready: Callable[
     """Serve until SIGTERM or SIGINT; both end in order and return."""
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Protocol,
         ws="none",
         lifespan="off",  # what it would do is done here, where an error can be told in one line
         log_config=None,
