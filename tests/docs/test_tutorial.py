@@ -7,7 +7,6 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,12 +17,13 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from alimi.contrib.sqlalchemy import holds_write_transaction
 from alimi.errors import ConfigurationError, WithinMissing
 from alimi.sse import Decoder, ServerEvent
 from tests.docs import pages
+from tests.support import chromium
 
 TUTORIAL = pages.DOCS / "tutorial.md"
 CHECKS = pages.checks(TUTORIAL)
@@ -117,18 +117,13 @@ async def test_the_page_shows_the_bell_under_its_policy(folder: Path) -> None:
     with uvicorn(folder) as (_, address):
         with logged_in(address, 1) as ada:
             give_card(ada)
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=os.environ.get("ALIMI_CHROMIUM") or shutil.which("chromium"),
-                args=["--no-sandbox", "--disable-gpu"],
-            )
+        async with chromium.launched() as browser:
             page = await browser.new_page()
             page.on("console", lambda said: complaints.append(said.text))
             page.on("pageerror", lambda error: complaints.append(str(error)))
             await page.request.post(f"{address}/login/2")
             await page.goto(address)
             await expect(page.get_by_role("button", name="Notifications, 1 new")).to_be_visible()
-            await browser.close()
     assert [each for each in complaints if "favicon" not in each and "404" not in each] == []
 
 
