@@ -1,13 +1,14 @@
 /** Who is logged in, and the way out. */
 
 import { call, toLogin } from "./api.js";
+import { h } from "./dom.js";
 import { excuse } from "./notes.js";
 import { initials, page, t } from "./page.js";
 
 export function showAccount() {
   const { id, name } = /** @type {{id: number, name: string}} */ (page.me);
   const button = /** @type {HTMLElement} */ (document.querySelector(".account"));
-  button.setAttribute("aria-label", t("user_menu", { name }));
+  button.append(h("span", { class: "sr" }, t("user_menu", { name })));
   button.title = name;
   const sign = /** @type {HTMLElement} */ (button.querySelector(".face"));
   sign.textContent = initials(name);

@@ -36,7 +36,7 @@ class CardPage {
   elements() {
     const close = h("button", { type: "button", class: "quiet round", "aria-label": t("close"), click: shut }, icon("close"));
     const number = h("span", { class: "number" }, `#${this.id}`);
-    const head = h("header", { class: "card-head" }, number, this.list, h("span", { class: "gap" }), close);
+    const head = h("div", { class: "card-head" }, number, this.list, h("span", { class: "gap" }), close);
     const side = h("div", { class: "card-actions" }, this.watch, this.archive);
     return [head, this.note, this.words.title, this.assignee.element, this.words.element, this.comments.element, side, this.facts];
   }

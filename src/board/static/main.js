@@ -17,6 +17,12 @@ listenToBell();
 listenToKeys(board);
 listenToPointers(board);
 
+// Without the address: a "#board" there would take the focus at each step back.
+document.querySelector(".skip")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  board.focus();
+});
+
 // The bell's links are real; here they need no new page.
 document.addEventListener("alimi-open", (event) => {
   const { notification } = /** @type {CustomEvent} */ (event).detail;

@@ -12,8 +12,8 @@ export class Words {
   /** @type {any} */
   #card = {};
   #editing = false;
-  /** The version that was read when writing began: saving over another is refused. */
-  #version = 0;
+  /** What was read when writing began: saving over anything else is refused. */
+  #base = { version: 0, description: "" };
 
   /** @param {number} id @param {(card: any) => void} changed */
   constructor(id, changed) {
@@ -73,7 +73,7 @@ export class Words {
 
   #open() {
     this.#editing = true;
-    this.#version = this.#card.version;
+    this.#base = this.#card;
     this.field.value = this.#card.description;
     this.#show();
     this.field.focus();
@@ -106,7 +106,7 @@ export class Words {
   async #saveText(event) {
     event.preventDefault();
     try {
-      this.changed(await this.#patch({ description: this.field.value }, this.#version));
+      this.changed(await this.#patch({ description: this.field.value }, this.#base.version));
       this.#close();
     } catch (problem) {
       if (problem instanceof Problem && problem.status === 412) await this.#conflict();
@@ -116,9 +116,9 @@ export class Words {
 
   async #conflict() {
     const card = await call("GET", `cards/${this.id}`);
-    const same = card.description === this.#card.description;
+    const same = card.description === this.#base.description;
     this.changed(card);
-    this.#version = card.version;
+    this.#base = card;
     // Somebody moved the card, or gave it away: that is no reason to ask.
     if (same) return this.form.requestSubmit();
     this.theirs.replaceChildren(h("p", {}, t("conflict")), h("div", { class: "prose" }, ...rich(card.description)));
