@@ -163,7 +163,9 @@ export class AlimiBell extends HTMLElement {
   /** @param {Notification} row */
   #ring(row) {
     this.panel?.news(row.id);
-    if (row.seen_at || row.read_at || row.archived_at) return;
+    // `data.quiet`: the application says that it can wait. It is listed and counted; nothing rings.
+    const quiet = /** @type {any} */ (row.data)?.quiet;
+    if (quiet || row.seen_at || row.read_at || row.archived_at) return;
     this.button.classList.add("ring");
     this.#news++;
     clearTimeout(this.#speak);
