@@ -302,7 +302,10 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class PageQuery(msgspec.Struct, frozen=True):
-    """Which rows of an inbox; newest content first.  `before` is exclusive (a content version)."""
+    """Which rows of an inbox; newest content first.  `before` is exclusive (a content version).
+
+    `ids` names rows outright, archived or not; no other filter and no limit applies then.
+    """
 
     limit: int = 50
     before: int | None = None

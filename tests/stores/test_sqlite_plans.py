@@ -22,6 +22,7 @@ VALUES: dict[str, Any] = {
     "known_keys": ("[]",),
     "used_keys": {"keys": "[]"},
     "claim_bulk": (),
+    "unclaim": (0, 1, 2),
     "weigh_version": {"recipient": "x", "version": 1, "seen_upto": 0},
     "unseen_between": ("x", 0, 1),
     "unread_about": ("a", 1),

@@ -14,7 +14,7 @@ import pytest
 
 from alimi.errors import ForeignDatabase, StoreError, StoreFull, UnpreparedEngine
 from alimi.model import Mark, now_ms
-from alimi.stores.sqlite import SQLiteStore
+from alimi.stores.sqlite import SQLiteStore, feed
 from alimi.stores.sqlite.connections import Synchronous
 from alimi.stores.sqlite.transaction import Transaction
 from alimi.stores.sqlite.writer import Writer
@@ -279,6 +279,25 @@ async def test_g2_by_another_name(store: SQLiteStore, tmp_path: Path) -> None:
         db.execute("COMMIT")
     await settle(store)
     assert len(await ids(store)) == 1
+
+
+async def test_g5_a_read_is_one_snapshot(store: SQLiteStore) -> None:
+    """G5: what commits in the middle of a read is not in any part of it."""
+    assert store._parts is not None
+    loop, committed, halfway = asyncio.get_running_loop(), threading.Event(), asyncio.Event()
+
+    def look_twice(db: sqlite3.Connection) -> tuple[int, int]:
+        first = feed.positions(db, ["anna"]).heads["anna"]
+        loop.call_soon_threadsafe(halfway.set)
+        committed.wait(30)
+        return first, feed.positions(db, ["anna"]).heads["anna"]
+
+    looking = asyncio.ensure_future(store._parts.readers.run(look_twice))
+    await halfway.wait()
+    await deliver(store, event())
+    committed.set()
+    assert await looking == (0, 0)
+    assert (await read(store)).head == 1
 
 
 async def test_inspect_finds_edited_counts(store: SQLiteStore) -> None:

@@ -16,6 +16,7 @@ _decode_entry = msgspec.json.Decoder(Entry).decode
 _Text = str | bytes
 _Row = tuple[int, int, _Text | None, _Text | None, _Text]
 _decode_rows = msgspec.json.Decoder(list[tuple[int, int, str | None, str | None, str]]).decode
+_decode_sizes = msgspec.json.Decoder(list[tuple[int, int]]).decode
 _decode_recipients = msgspec.json.Decoder(tuple[str, ...]).decode
 #: How much of an error a dead letter keeps.
 _MAX_ERROR = 2000
@@ -44,7 +45,15 @@ class Claims(msgspec.Struct):
 
 def claim(tx: Transaction, limit: int) -> Claims:
     """The next entries in order, up to `limit` notifications but at least one entry."""
-    return _claim(tx, 0, SQL["claim"], {"limit": limit})
+    (sizes,) = tx.db.execute(SQL["waiting_sizes"], (limit,)).fetchone()
+    last: int | None = None
+    total = 0
+    for seq, size in sorted(_decode_sizes(sizes)):
+        total += size
+        if total > limit and last is not None:
+            break
+        last = seq
+    return Claims(0) if last is None else _claim(tx, 0, SQL["claim"], {"last": last})
 
 
 def claim_bulk(tx: Transaction) -> Claims:

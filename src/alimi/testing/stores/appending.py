@@ -52,6 +52,7 @@ class AppendingTests(StoreHarness):
         assert not await store.pending()
         await store.append([event()])
         assert await store.pending()
+        assert await store.pending()
         await settle(store)
         assert not await store.pending()
 

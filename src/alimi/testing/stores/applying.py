@@ -35,6 +35,14 @@ class ApplyingTests(StoreHarness):
         assert [item.version for item in found] == [1, 2, 3, 4, 5]
         assert [item.id for item in found if isinstance(item, Notification)] == names
 
+    async def test_g3_order_holds_from_batch_to_batch(self, store: FullStore) -> None:
+        """G3: the oldest entries are applied first, however small the batches."""
+        events = [event(text=f"number {n}") for n in range(9)]
+        await store.append(events)
+        while (await store.apply(2)).more:
+            assert await ids(store) == [each.id for each in events[: len(await ids(store))]][::-1]
+        assert await ids(store) == [each.id for each in events][::-1]
+
     async def test_content_arrives_whole(self, store: FullStore) -> None:
         """Texts, url, snapshots, data and times come out as they went in, also odd characters."""
         content = msgspec.convert(

@@ -16,18 +16,17 @@ SELECT json_group_array(json_array(key, event_id, fingerprint)) FROM (
     WHERE key IN (SELECT value FROM json_each(:keys))
 );
 
+-- name: waiting_sizes
+-- The next entries in order and how many notifications each makes.
+SELECT json_group_array(json_array(seq, max(size, 1))) FROM (
+    SELECT seq, size FROM alimi_outbox WHERE lane = 0 ORDER BY seq LIMIT ?
+);
+
 -- name: claim
--- The next entries in order, up to a number of notifications but at least one entry.  As a blob, so
--- that broken text is found by the decoder, not by the driver.
+-- Those entries whole.  As a blob, so that broken text is found by the decoder, not by the driver.
 SELECT CAST(json_group_array(json_array(
-    seq, rest, CAST(fingerprint AS TEXT), NULL, CAST(body AS TEXT))) AS BLOB) FROM (
-    SELECT seq, rest, fingerprint, body,
-        sum(max(size, 1)) OVER (ORDER BY seq) AS total, row_number() OVER (ORDER BY seq) AS place
-    FROM (
-        SELECT seq, size, rest, fingerprint, body FROM alimi_outbox
-        WHERE lane = 0 ORDER BY seq LIMIT :limit
-    )
-) WHERE total <= :limit OR place = 1;
+    seq, rest, CAST(fingerprint AS TEXT), NULL, CAST(body AS TEXT))) AS BLOB)
+FROM alimi_outbox WHERE lane = 0 AND seq <= :last;
 
 -- name: claim_bulk
 -- One piece of the oldest event in the bulk lane.
