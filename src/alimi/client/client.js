@@ -293,6 +293,8 @@ export class Client {
    */
   async undo(mark, sent) {
     const answer = await sent;
+    // Versions are counted in each inbox anew: another's number would hit other rows.
+    if (answer && tagOf(answer.cursor) !== this.tag) return;
     const action = OPPOSITE[mark.action];
     if (answer && action) {
       if (answer.count) await this.mark({ action, at: answer.version }, answer.changed);

@@ -80,6 +80,8 @@ export function makePanel(bell) {
     action("desktop", () => Notification.requestPermission().then(() => ask && ask.remove()));
   const slot = h("slot", { name: "footer" });
   const ends = [to("all-href", "viewAll"), ask, slot, to("settings-href", "settings")];
+  const footer = h("div.footer", {}, ...ends);
+  footer.hidden = footer.children[1] === undefined && !bell.querySelector("[slot=footer]");
   const element = h(
     "dialog.panel",
     {
@@ -109,7 +111,7 @@ export function makePanel(bell) {
     banner,
     list,
     note,
-    h("div.footer", {}, ...ends),
+    footer,
   );
   const root = /** @type {ShadowRoot} */ (bell.shadowRoot);
   if (!root.adoptedStyleSheets.includes(panelSheet)) root.adoptedStyleSheets.push(panelSheet);
