@@ -37,7 +37,7 @@ class _Card:
 
 BOARD: dict[str, tuple[_Card, ...]] = {
     "Ideas": (
-        _Card(EMMA, "Gift cards that arrive by e-mail", hours=170),
+        _Card(EMMA, "Gift cards to print at home", hours=170),
         _Card(
             JIWOO,
             "단골손님에게 생일 쿠폰 보내기",

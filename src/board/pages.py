@@ -12,8 +12,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from board import users
-from board.api.asking import TheBoard, locale_of
+from board import faces, users
+from board.api.asking import Asker, TheBoard, locale_of
+from board.faces import TINTS, initials
 from board.models import User
 from board.sessions import COOKIE
 from board.texts import for_pages
@@ -61,6 +62,16 @@ async def login_page(board: TheBoard, request: Request, next: str = "/") -> Resp
     return _page(_LOGIN, locale, {"next": target}, people=offered, **how)
 
 
+@router.get("/faces/{user_id}.svg")
+async def face(user_id: int, board: TheBoard, asker: Asker) -> Response:
+    """Somebody's sign."""
+    del asker
+    async with board.database.reading() as session:
+        user = await users.get(session, user_id)
+    headers = {"Cache-Control": "private, max-age=3600"}
+    return Response(faces.picture(user.id, user.name), 200, headers, "image/svg+xml")
+
+
 def _page(template: Template, locale: str, data: dict[str, Any], **values: str) -> Response:
     texts = for_pages(locale)
     said = {f"t_{key.replace('.', '_')}": escape(text) for key, text in texts.items()}
@@ -74,19 +85,11 @@ def _person(user: User) -> str:
     return _PERSON.substitute(
         id=user.id,
         name=escape(user.name),
-        tint=user.id % 8,
+        tint=user.id % len(TINTS),
         initials=escape(initials(user.name)),
         language=_LANGUAGES[user.locale],
         locale=user.locale,
     )
-
-
-def initials(name: str) -> str:
-    """Two characters that stand for a name: "ER", or "지우" of 김지우."""
-    if not name.isascii() and " " not in name:
-        return name[-2:]
-    words = name.split()
-    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
 
 
 def _is_own_path(path: str) -> bool:

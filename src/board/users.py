@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from board import faces
 from board.models import User
 from board.problems import missing
 
@@ -24,6 +25,11 @@ class Member:
     locale: str
     session: str
     expires_at: int
+
+    @property
+    def image(self) -> str:
+        """What stands beside their notifications."""
+        return faces.address(self.id)
 
 
 async def names(session: AsyncSession) -> dict[int, str]:

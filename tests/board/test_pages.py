@@ -10,7 +10,7 @@ from string import Formatter
 
 import pytest
 
-from board.pages import initials
+from board.faces import initials, picture
 from board.texts import CATALOGUES, choose_locale, for_pages, say
 from tests.board.harness import EMMA, JIWOO, Bench, Person
 
@@ -148,3 +148,20 @@ def test_the_language_of_a_stranger(header: str, locale: str) -> None:
 def test_initials(name: str, short: str) -> None:
     """Two characters by which one knows somebody."""
     assert initials(name) == short
+
+
+async def test_faces(bench: Bench, emma: Person) -> None:
+    """A picture for everybody who may see the board; the bell shows the actor's."""
+    answer = await emma.client.get("/faces/2.svg")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    assert ">지우</text>" in answer.text
+    assert (await emma.client.get("/faces/99.svg")).status_code == 404
+    assert (await (await bench.stranger()).get("/faces/2.svg")).status_code == 401
+    jiwoo = await bench.person(JIWOO)
+    await emma.assign(12, JIWOO)
+    assert (await jiwoo.inbox())[0]["actor"]["image"] == "/faces/1.svg"
+
+
+def test_a_face_is_only_a_picture() -> None:
+    """Whatever somebody is called."""
+    assert "<s" not in picture(1, "<script> &").replace("<svg", "")

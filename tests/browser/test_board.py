@@ -401,3 +401,15 @@ async def test_axe_finds_nothing(
     await emma.dialog.get_by_role("button", name="Archive").click()
     await expect(emma.page.locator("#note")).to_be_visible()
     assert await axe(emma.page) == []
+
+
+async def test_losing_a_card_is_told_quietly(served: Served, new_context: OpenContext) -> None:
+    """Who lost a card finds it in the bell and on the badge; nothing pops up for it."""
+    emma = await visit(served, new_context, EMMA)
+    jiwoo = await visit(served, new_context, JIWOO)
+    await emma.give(9, "박도현")
+    await expect(jiwoo.badge).to_have_text("1")
+    await expect(jiwoo.toast).to_have_count(0)
+    await jiwoo.page.locator("alimi-bell .bell").click()
+    row = jiwoo.page.locator("alimi-bell [part~=row]")
+    await expect(row).to_contain_text("더 이상 카드의 담당자가 아닙니다.")
