@@ -55,7 +55,7 @@ async def test_a_stream_begins_lives_and_its_end_is_noticed(app: AppProcess) -> 
     await asyncio.to_thread(app.post, "/notify", name="12", to=["2"])
     for page in (first, second):
         await page.until(lambda reader: len(reader.shown) == 1)
-        assert page.news()[0]["message"] == "You are now the assignee of 12."
+        assert page.news[0][1]["message"] == "You are now the assignee of 12."
 
     await second.close()
     await asyncio.to_thread(app.wait_metric, "alimi_streams", 1)

@@ -6,11 +6,12 @@ import json
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class AppProcess:
         self.port = free_port()
         self.server = server
         self.database = database
+        #: A crash point of this life was chosen.
+        self.armed = False
         self.address = f"http://127.0.0.1:{self.port}"
         self._config = {
             "server": server, "port": self.port, "database": str(database), **config,
@@ -50,6 +53,7 @@ class AppProcess:
     def start(self, **config: Any) -> None:
         """Begin another life; `wait_ready` says when it can be used."""
         assert not self.alive
+        self.armed = "point" in config
         arguments = json.dumps({**self._config, **config})
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -103,6 +107,14 @@ class AppProcess:
         while (value := self.metric(name)) != wanted:
             assert time.monotonic() < deadline, f"{name} is {value}, not {wanted}"
             time.sleep(0.02)  # between two questions
+
+    def wait_applied(self) -> None:
+        """Look until the outbox is empty."""
+        deadline = time.monotonic() + PATIENCE
+        with closing(sqlite3.connect(self.database)) as db:
+            while db.execute("SELECT EXISTS (SELECT 1 FROM alimi_outbox)").fetchone()[0]:
+                assert time.monotonic() < deadline, "the outbox does not empty"
+                time.sleep(0.01)  # between two looks
 
     def resident(self) -> int:
         """Resident bytes."""

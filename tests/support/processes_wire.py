@@ -41,6 +41,8 @@ class Page:
         self.recipient = recipient
         self.reader = Reader()
         self.connections = 0
+        #: Everything that came as new, with the number of its connection.
+        self.news: list[tuple[int, dict[str, Any]]] = []
         #: Each way a connection ended: `True` is the server's proper end of the answer.
         self.ended_well: list[bool] = []
         self.answer = Answer(self._feed)
@@ -113,8 +115,8 @@ class Page:
         return "\r\n".join([*lines, "", ""]).encode()
 
     def _feed(self, body: bytes) -> None:
+        known = len(self.reader.events)
         self.reader.feed(body)
-
-    def news(self) -> list[dict[str, Any]]:
-        """The data of everything that was new, in the order it came."""
-        return [data for name, data, _ in self.reader.events if name == "message"]
+        for name, data, _ in self.reader.events[known:]:
+            if name == "message":
+                self.news.append((self.connections, data))

@@ -128,6 +128,10 @@ class Checker:
         """The producer has heard what became of it."""
         fate.outcome, fate.told = outcome, next(self._moment)
 
+    def never_sent(self, name: str) -> None:
+        """Nobody listened: the event called `name` cannot have happened and is not counted."""
+        self.fates.pop(name, None)
+
     def consumer(self, recipient: str, label: str = "") -> Consumer:
         """A page of one recipient that follows from before the first event."""
         consumer = Consumer(recipient, label or f"page {len(self.consumers) + 1}", sightings=[])

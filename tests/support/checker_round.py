@@ -1,0 +1,259 @@
+"""One round of the crash tests: people who work and pages that watch, while the server may die.
+
+Each round has recipients of its own, so what one round broke is not held against the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from itertools import count
+from typing import Any, Self
+
+import httpx
+
+from alimi.testing.checker import Checker, Consumer, Finding, Row, Truth
+from tests.support.processes import AppProcess
+from tests.support.processes_wire import KNOCK, Page
+
+#: Milliseconds that a fleeting event lives.
+FLEETING = 250
+#: People who work at the same time.
+WORKERS = 5
+
+
+class Round:
+    """`async with Round(…) as round`: pages are open; `work` goes on until it is told to stop."""
+
+    def __init__(self, app: AppProcess, name: str, seed: int = 0) -> None:
+        self.app = app
+        self.checker = Checker()
+        self.recipients = [f"{name}-ann", f"{name}-bo"]
+        self.done: set[str] = set()
+        self._random = random.Random(f"{name}{seed}")
+        self._numbers = count(1)
+        self._name = name
+        self._watchers: list[tuple[Page, Consumer]] = []
+        self._working: list[asyncio.Task[None]] = []
+        self._deeds: set[str] = set()
+        self._expiring: set[str] = set()
+        #: Half done: the event is there, its withdrawal was not sent.
+        self._begun: set[str] = set()
+        self._enough = asyncio.Event()
+        self._client = httpx.AsyncClient(base_url=app.address, timeout=10)
+        self._does: list[Callable[[str], Awaitable[None]]] = [
+            self._notify, self._deed, self._undone_deed, self._mark, self._fleeting, self._withdraw,
+        ]  # fmt: skip
+
+    async def __aenter__(self) -> Self:
+        for recipient in [*self.recipients, self.recipients[0]]:
+            page = Page(self.app.port, recipient)
+            self._watchers.append((page, self.checker.consumer(recipient)))
+            await page.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.rest()
+        for page, _consumer in self._watchers:
+            await page.close()
+        await self._client.aclose()
+
+    @property
+    def pages(self) -> list[Page]:
+        """Two of ann, one of bo."""
+        return [page for page, _ in self._watchers]
+
+    # -- producers ----------------------------------------------------------------------------
+
+    def work(self) -> None:
+        """Begin; each worker does one thing after the other."""
+        self._working = [asyncio.create_task(self._worker(each)) for each in range(WORKERS)]
+
+    async def rest(self) -> None:
+        """Everybody finishes what they were doing."""
+        tasks, self._working = self._working, []
+        self._enough.set()
+        await asyncio.gather(*tasks)
+        self._enough.clear()
+
+    async def _worker(self, number: int) -> None:
+        for turn in count(number):
+            if self._enough.is_set():
+                return
+            name = f"{self._name}-e{next(self._numbers)}"
+            try:
+                await self._does[turn % len(self._does)](name)
+            except httpx.ConnectError:
+                if name not in self._begun:
+                    self.checker.never_sent(name)
+                    self._deeds.discard(name)
+                await asyncio.sleep(KNOCK)
+            except httpx.TransportError:
+                await asyncio.sleep(KNOCK)  # it died; knock until it lives again
+
+    def _to(self) -> list[str]:
+        return self._random.choice([self.recipients, self.recipients[:1], self.recipients[1:]])
+
+    async def _ask(self, path: str, **body: Any) -> Any:
+        answer = await self._client.post(path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def _notify(self, name: str) -> None:
+        to = self._to()
+        fate = self.checker.asks(name, to)
+        await self._ask("/notify", name=name, to=to)
+        self.checker.told(fate)
+
+    async def _deed(self, name: str) -> None:
+        to, how = self._to(), self._random.choice(["async", "sync"])
+        fate = self.checker.asks(name, to)
+        self._deeds.add(name)
+        await self._ask("/deed", name=name, to=to, how=how)
+        self.checker.told(fate)
+
+    async def _undone_deed(self, name: str) -> None:
+        """Whatever the answer, or none: this never was."""
+        to, how = self._to(), self._random.choice(["async", "sync"])
+        fate = self.checker.asks(name, to)
+        self.checker.told(fate, "rolled back")
+        answer = await self._ask("/deed", name=name, to=to, how=how, rollback=True)
+        assert answer == {"committed": False}
+
+    async def _mark(self, name: str) -> None:
+        """Somebody reads what their page shows."""
+        page, _ = self._random.choice(self._watchers)
+        ids = [each for each, row in page.reader.rows.items() if not row["read"]][:3]
+        if not ids:
+            await self._notify(name)
+            return
+        answer = await self._client.post(
+            "/alimi/v1/inbox/mark",
+            json={"action": "read", "ids": ids},
+            headers={"Cookie": f"user={page.recipient}"},
+        )
+        assert answer.is_success, answer.text
+
+    async def _fleeting(self, name: str) -> None:
+        to = self._to()
+        fate = self.checker.asks(name, to)
+        fate.withdrawn = True
+        self._expiring.add(name)
+        await self._ask("/notify", name=name, to=to, fleeting=FLEETING)
+        self.checker.told(fate)
+
+    async def _withdraw(self, name: str) -> None:
+        to = self._to()
+        fate = self.checker.asks(name, to)
+        fate.withdrawn = True
+        await self._ask("/notify", name=name, to=to, about=name)
+        self._begun.add(name)
+        await self._ask("/withdraw", about=name)
+        self.checker.told(fate)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    async def judge(self) -> list[Finding]:
+        """Wait until all is quiet, then compare."""
+        await self._until_quiet()
+        truths = {recipient: await self._truth(recipient) for recipient in self.recipients}
+        for page, consumer in self._watchers:
+            self._note(page, consumer)
+        self._settle_deeds()
+        findings = self.checker.check(truths)
+        return findings + self._wrong_signals()
+
+    async def _until_quiet(self) -> None:
+        """A last event for everybody; whoever shows it has everything before it."""
+        name = f"{self._name}-last"
+        fate = self.checker.asks(name, self.recipients)
+        await self._ask("/notify", name=name, to=self.recipients)
+        self.checker.told(fate)
+        for page in self.pages:
+            await self._until_page_is_quiet(page, name)
+
+    async def _until_page_is_quiet(self, page: Page, last: str) -> None:
+        """The last event is there, what had to go has gone, and the cursor is the inbox's."""
+        try:
+            await page.until(lambda _: last in names(page) and not self._still_there(page))
+        except TimeoutError:
+            missing = [last] if last not in names(page) else []
+            raise AssertionError(
+                f"{page.recipient}: waited in vain for {missing} to come and for "
+                f"{self._still_there(page)} to go, at {page.reader.cursor}"
+            ) from None
+        cursor = (await self._get(page.recipient, "/counts"))["cursor"]
+        await page.until(lambda reader: reader.cursor == cursor)
+
+    async def _get(self, recipient: str, path: str) -> Any:
+        cookie = {"Cookie": f"user={recipient}"}
+        answer = await self._client.get(f"/alimi/v1/inbox{path}", headers=cookie)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def _truth(self, recipient: str) -> Truth:
+        rows: list[Row] = []
+        after = ""
+        while True:
+            page = await self._get(recipient, f"?limit=200{after}")
+            rows += [
+                Row(
+                    each["object"]["id"],
+                    each["id"],
+                    read=each["read_at"] is not None,
+                    seen=each["seen_at"] is not None,
+                )
+                for each in page["items"]
+            ]
+            if page["next"] is None:
+                return Truth(rows, page["unread"], page["unseen"])
+            after = f"&after={page['next']}"
+
+    def _note(self, page: Page, consumer: Consumer) -> None:
+        reader = page.reader
+        consumer.sightings.clear()
+        for connection, data in page.news:
+            consumer.connection = connection
+            consumer.saw(data["object"]["id"], data["id"], data["version"])
+        consumer.ends(names(page), reader.unread, reader.unseen)
+        resets = [f"G5: {reader.resets} resets"] if reader.resets else []
+        consumer.complaints = [*reader.complaints, *resets]
+
+    def _settle_deeds(self) -> None:
+        """What became of a deed that nobody answered, the application's own table knows (G2)."""
+        with closing(sqlite3.connect(self.app.database)) as db:
+            self.done = {name for (name,) in db.execute("SELECT name FROM deed")}
+        for name in self._deeds:
+            fate = self.checker.fates[name]
+            assert fate.outcome == "unknown" or name in self.done, f"the deed {name} is lost"
+            fate.outcome = "acknowledged" if name in self.done else "rolled back"
+
+    def _wrong_signals(self) -> list[Finding]:
+        """A signal within a transaction that rolled back is never pushed (G2)."""
+        return [
+            Finding("undone", page.recipient, f"the signal of {signal['data']} was pushed")
+            for page, _ in self._watchers
+            for signal in page.reader.signals
+            if signal["data"] not in self.done
+        ]
+
+    def _still_there(self, page: Page) -> list[str]:
+        """What has expired, or was withdrawn for sure while unread, and is still shown."""
+        return [
+            name
+            for name, row in names(page).items()
+            if name in self._expiring or (self._is_withdrawn(name) and not row["read"])
+        ]
+
+    def _is_withdrawn(self, name: str) -> bool:
+        fate = self.checker.fates.get(name)
+        return fate is not None and fate.withdrawn and fate.outcome == "acknowledged"
+
+
+def names(page: Page) -> dict[str, dict[str, Any]]:
+    """The rows that a page shows, by the producers' names."""
+    known = {data["id"]: str(data["object"]["id"]) for _, data in page.news}
+    return {known.get(each, each): row for each, row in page.reader.rows.items()}
