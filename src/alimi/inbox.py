@@ -86,28 +86,28 @@ class Inbox:
         *,
         ids: Sequence[str] | None = None,
         upto: int | str | None = None,
-        at: int | None = None,
+        at: int | str | None = None,
     ) -> Marked:
         """Mark rows under one new version: some `ids`, everything `upto` a version, or `at` one.
 
-        `upto` is a version or a cursor of this inbox.  `at` undoes: it takes the rows whose last
-        change is exactly that version.  `seen` takes only `upto`.
+        `upto` and `at` are versions or cursors of this inbox.  `at` undoes: it takes the rows whose
+        last change is exactly that version.  `seen` takes only `upto`.
         Raises InvalidInput for more than 100 ids or another number of targets than one.
         """
         if isinstance(ids, str) or (ids is not None and len(ids) > MAX_IDS):
             raise InvalidInput(f"ids is a list of at most {MAX_IDS}")
         checked = None if ids is None else tuple(dict.fromkeys(map(_checked_id, ids)))
-        mark = Mark(action, checked, await self._version(upto), _in_range(at))
+        mark = Mark(action, checked, await self._version(upto), await self._version(at))
         await self._ready()
         marked = await self._store.mark(self.recipient, mark)
         if marked.count:
             await self._publish([Hint(self.recipient, marked.version)])
         return marked
 
-    async def _version(self, upto: int | str | None) -> int | None:
-        if not isinstance(upto, str):
-            return _in_range(upto)
-        cursor = Cursor.parse(upto)
+    async def _version(self, place: int | str | None) -> int | None:
+        if not isinstance(place, str):
+            return _in_range(place)
+        cursor = Cursor.parse(place)
         if (await self.counts()).tag != cursor.tag:
             raise InvalidCursor
         return _in_range(cursor.version)

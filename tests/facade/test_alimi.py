@@ -229,13 +229,14 @@ async def test_an_inbox_from_python(alimi: Alimi) -> None:
     ]
     marked = await inbox.mark("read", upto=str(first.cursor))
     assert (marked.count, marked.counts.unread) == (5, 0)
-    undone = await inbox.mark("unread", at=marked.version)
+    undone = await inbox.mark("unread", at=str(marked.cursor))
     assert (undone.count, undone.counts.unread) == (5, 5)
     theirs = (await alimi.inbox(3).page(limit=1)).cursor
     with pytest.raises(InvalidCursor):
         await inbox.page(after=str(theirs))
-    with pytest.raises(InvalidCursor):
-        await inbox.mark("read", upto=str(theirs))
+    for target in ("upto", "at"):
+        with pytest.raises(InvalidCursor):
+            await inbox.mark("read", **{target: str(theirs)})
     with pytest.raises(NotFound):
         await inbox.get("01980000-0000-7000-8000-000000000000")
     for wrong in ({"ids": ["x"], "upto": 3}, {}, {"ids": ["x"] * 101}, {"upto": -1}):

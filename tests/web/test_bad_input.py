@@ -70,7 +70,7 @@ async def test_what_is_not_json_is_400_with_the_position(
         ({"action": "read", "upto": 1.5}, "upto"),
         ({"action": "read", "upto": True}, "upto"),
         ({"action": "read", "upto": 2**63}, "upto"),
-        ({"action": "read", "at": "x"}, "at"),
+        ({"action": "read", "at": 1.5}, "at"),
         ({"action": "read", "upto": 1, "recipient": "3"}, "recipient"),
         ({"action": "read"}, None),
         ({"action": "read", "upto": 1, "at": 1}, None),

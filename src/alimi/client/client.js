@@ -297,7 +297,7 @@ export class Client {
     if (answer && tagOf(answer.cursor) !== this.tag) return;
     const action = OPPOSITE[mark.action];
     if (answer && action) {
-      if (answer.count) await this.mark({ action, at: answer.version }, answer.changed);
+      if (answer.count) await this.mark({ action, at: answer.cursor }, answer.changed);
     } else {
       this.marks.forget(mark);
       this.#changed();

@@ -89,9 +89,8 @@ async def mark(call: Call) -> Answer:
     """`POST /v1/inbox/mark`."""
     asked = await read_json(call.request, call.receive, InboxMark, INBOX_LIMIT)
     upto = None if isinstance(asked.upto, msgspec.UnsetType) else asked.upto
-    marked = await _inbox(call).mark(
-        asked.action, ids=_given(asked.ids), upto=upto, at=_given(asked.at)
-    )
+    at = None if isinstance(asked.at, msgspec.UnsetType) else asked.at
+    marked = await _inbox(call).mark(asked.action, ids=_given(asked.ids), upto=upto, at=at)
     return Answer.json(
         InboxMarked(
             changed=list(marked.ids),

@@ -98,8 +98,11 @@ class InboxMark(Struct, frozen=True, forbid_unknown_fields=True):
     ) = UNSET
     at: (
         Annotated[
-            _Version,
-            Meta(description="What was last changed by exactly this version: undo of that mark."),
+            _Version | _CursorText,
+            Meta(
+                description="What was last changed by exactly this version: undo of the mark that "
+                "answered it. Its `cursor` undoes nothing in another inbox; a bare number might."
+            ),
         ]
         | UnsetType
     ) = UNSET
