@@ -108,6 +108,8 @@ export async function openCard(id, mode) {
     dialog.replaceChildren(...open.elements());
     if (mode === "push") address(card.url);
     if (!dialog.open) dialog.showModal();
+    // Read what it is before changing anything of it; the first field would raise a phone's keys.
+    dialog.focus();
     dialog.scrollTop = 0;
     await open.comments.load();
   } catch (problem) {

@@ -36,7 +36,7 @@ export function ago(moment) {
   for (const [unit, size] of UNITS) {
     if (Math.abs(seconds) >= size) return relative.format(Math.round(seconds / size), unit);
   }
-  return relative.format(0, "second");
+  return t("now");
 }
 
 /** @param {string} moment */
