@@ -252,7 +252,7 @@ class Hub:
 
         Only a stream that stands exactly where a batch begins takes it; others read.
         """
-        made = Frames()
+        made = Frames(self._settings.backlog_bytes)
         for changes in batch:
             for stream in tuple(self._streams.get(changes.recipient, ())):
                 if stream.behind_since is not None:
@@ -317,7 +317,7 @@ class Hub:
                 self._make_due(stream)
             raise
         self._metrics.reads.inc()
-        made = Frames()
+        made = Frames(self._settings.backlog_bytes)
         for (key, group), changes in zip(wanted.items(), answers, strict=True):
             for stream in group:
                 moved = stream.place.wanted != key[1]  # by `deliver`, while we read
@@ -325,13 +325,18 @@ class Hub:
                     self._feed(stream, changes, made)
 
     def _feed(self, stream: Stream, changes: Changes, made: Frames) -> None:
-        """Write what one read found."""
-        body, lost = stream.place.take(changes, made)
-        if lost is not None:
-            self._metrics.resets.labels(lost).inc()
-        if body:
-            self._write(stream, body)
-        if changes.more and lost is None:
+        """Write what one read found, piece by piece, until the reader has it or falls behind."""
+        head = changes.head
+        while True:
+            body, lost = stream.place.take(changes, made)
+            if lost is not None:
+                self._metrics.resets.labels(lost).inc()
+            if body:
+                self._write(stream, body)
+            if stream.place.cursor >= changes.upto or stream.behind_since is not None:
+                break
+            changes = made.rest(changes, stream.place)
+        if stream.place.cursor < head:
             self._make_due(stream)
 
     def _write(self, stream: Stream, data: bytes) -> None:

@@ -6,7 +6,7 @@ promised.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import msgspec
 
 from alimi import frames
 from alimi.errors import InvalidCursor
@@ -19,21 +19,52 @@ _NOTHING: frozenset[int] = frozenset()
 
 
 class Frames:
-    """What was rendered in one turn: readers at the same place share the same bytes."""
+    """What was rendered in one turn: readers at the same place share the same bytes.
 
-    def __init__(self) -> None:
-        self._made: dict[tuple[int, int, tuple[str, ...]], bytes] = {}
+    One write is at most about `most` bytes, unless a single version is larger.  A read is bounded
+    in rows, and of large ones each of a thousand readers who take nothing would hold megabytes.
+    """
 
-    def render(self, changes: Changes, place: Position) -> bytes:
-        """The frames of a read as this reader is to see them."""
-        base, shown, locales = place.base, place.shown, place.locales
-        if shown:
-            return frames.render(changes, base=base, shown=shown, locales=locales)
-        key = (id(changes), base, locales)
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._made: dict[tuple[int, int, frozenset[int], tuple[str, ...]], bytes] = {}
+        self._parts: dict[tuple[int, int, int], Changes] = {}
+
+    def render(self, changes: Changes, place: Position) -> tuple[Changes, bytes]:
+        """As much of a read as fits, and its frames as this reader is to see them."""
+        body = self._render(changes, place)
+        while len(body) > self._most:
+            versions = sorted({item.version for item in changes.items})
+            if len(versions) < 2:
+                break
+            changes = self._part(changes, place.cursor, versions[(len(versions) - 1) // 2])
+            body = self._render(changes, place)
+        return changes, body
+
+    def rest(self, changes: Changes, place: Position) -> Changes:
+        """What of a read the reader has not got."""
+        if place.cursor == changes.after:
+            return changes
+        return self._part(changes, place.cursor, changes.upto)
+
+    def _part(self, changes: Changes, after: int, upto: int) -> Changes:
+        """Some versions of a read; kept, so that readers at the same place share it."""
+        key = (id(changes), after, upto)
+        part = self._parts.get(key)
+        if part is None:
+            items = tuple(item for item in changes.items if after < item.version <= upto)
+            more = upto < changes.upto or changes.more
+            part = self._parts[key] = msgspec.structs.replace(
+                changes, after=after, upto=upto, items=items, more=more
+            )
+        return part
+
+    def _render(self, changes: Changes, place: Position) -> bytes:
+        key = (id(changes), place.base, place.shown, place.locales)
         made = self._made.get(key)
         if made is None:
             made = self._made[key] = frames.render(
-                changes, base=base, shown=_NOTHING, locales=locales
+                changes, base=place.base, shown=place.shown, locales=place.locales
             )
         return made
 
@@ -55,7 +86,7 @@ class Position:
         #: Rows born later than this are new to the reader, but for those in `shown`.
         self.base = 0
         #: Born versions that earlier pages of the same catch-up have shown.
-        self.shown: Collection[int] = _NOTHING
+        self.shown: frozenset[int] = _NOTHING
         self._asked: Cursor | None = None
         self._malformed = False
         if asked is not None:
@@ -80,7 +111,10 @@ class Position:
         return not self.begun or self.tag != changes.tag or self.cursor < changes.upto
 
     def take(self, changes: Changes, made: Frames) -> tuple[bytes, frames.ResetReason | None]:
-        """Move over one read; answers what to write, and why the place was lost if it was (G5)."""
+        """Move over a read, or as much of it as one write may hold.
+
+        Answers what to write, and why the place was lost if it was (G5).
+        """
         preface = b""
         reason = self._lost(changes) if self.begun else self._begin(changes)
         if reason is not None:
@@ -90,9 +124,9 @@ class Position:
             preface = frames.hello(Cursor(self.tag, self.cursor), changes)
         if self.cursor >= changes.upto:
             return preface, None
-        body = preface + made.render(changes, self)
-        self._move(changes)
-        return body, None
+        taken, body = made.render(changes, self)
+        self._move(taken)
+        return preface + body, None
 
     def _lost(self, changes: Changes) -> frames.ResetReason | None:
         if changes.tag != self.tag:
@@ -134,7 +168,7 @@ class Position:
     def _move(self, changes: Changes) -> None:
         if changes.more:
             born = {row.born for row in changes.items if isinstance(row, Notification)}
-            self.shown = {*self.shown, *(each for each in born if each > self.base)}
+            self.shown = self.shown.union(each for each in born if each > self.base)
         else:
             self.base, self.shown = changes.upto, _NOTHING
         self.cursor = changes.upto
