@@ -32,11 +32,16 @@ DATA_ERRORS = (
 def apply(tx: Transaction, limit: int) -> Applied:
     """The next entries in order, then one piece of the bulk lane, so that neither starves."""
     applied = Applied()
-    for claims in (outbox.claim(tx, limit), outbox.claim_bulk(tx)):
-        if claims.found:
-            outbox.unclaim(tx, claims, _together(tx, claims, applied, limit))
+    _apply_claims(tx, outbox.claim(tx, limit), applied, limit)
+    # Claimed only now: a retraction among the above may have taken recipients out of it.
+    _apply_claims(tx, outbox.claim_bulk(tx), applied, limit)
     applied.more = bool(tx.db.execute(SQL["waiting"]).fetchone()[0])
     return applied
+
+
+def _apply_claims(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> None:
+    if claims.found:
+        outbox.unclaim(tx, claims, _together(tx, claims, applied, limit))
 
 
 def _together(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> int:
@@ -97,7 +102,7 @@ class Batch:
                 case Event() as event:
                     self._event(claim, event)
                 case Retraction() as retraction:
-                    if not self._retract(retraction):
+                    if not self._retract(claim.seq, retraction):
                         return claim
                 case Signal() as signal:
                     self._done.signals.append(signal)
@@ -224,11 +229,12 @@ class Batch:
         heads = self._heads
         return [each for each in self._inboxes.values() if each.version != heads[each.recipient]]
 
-    def _retract(self, retraction: Retraction) -> bool:
+    def _retract(self, seq: int, retraction: Retraction) -> bool:
         """Withdraw a bounded number of rows; False when more remain for the next batch.
 
         Entries behind it then wait: a later event about the same matter must not be withdrawn.
         """
+        outbox.withdraw_bulk(self._tx, seq, retraction.about, retraction.recipients)
         self._flush()
         rows = self._unread_about(retraction, self._budget + 1)
         finished = len(rows) <= self._budget

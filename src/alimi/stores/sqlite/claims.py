@@ -109,6 +109,14 @@ def unclaim(tx: Transaction, claims: Claims, upto: int) -> None:
     tx.db.execute(SQL["unclaim"], (claims.lane, claims.found[0].seq, upto))
 
 
+def withdraw_bulk(
+    tx: Transaction, seq: int, about: str, recipients: tuple[str, ...] | None
+) -> None:
+    """Keep earlier pieces in the bulk lane from coming after their retraction."""
+    only = None if recipients is None else msgspec.json.encode(recipients).decode()
+    tx.db.execute(SQL["withdraw_bulk"], {"seq": seq, "about": about, "only": only})
+
+
 def dead_letter(tx: Transaction, seq: int, error: Exception) -> None:
     """Set a row aside with the reason; it never stalls the others and is never dropped."""
     reason = f"{type(error).__name__}: {error}"[:_MAX_ERROR]

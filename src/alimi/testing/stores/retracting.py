@@ -95,3 +95,13 @@ class RetractingTests(StoreHarness):
         assert await ids(store, recipients[0]) == [after.id]
         assert await ids(store, recipients[-1]) == []
         await audit(store, *recipients)
+
+    async def test_a_retraction_reaches_what_waits_in_the_bulk_lane(self, store: FullStore) -> None:
+        """Withdrawn for all, or for some, before its turn came: it never arrives there."""
+        many = [f"user-{n}" for n in range(1_700)]
+        first, middle, last = many[0], many[800], many[-1]
+        await store.append([event(many, about="card:12"), event(many, about="card:13")])
+        await store.append([retraction(), Retraction("card:13", now_ms(), (first, last))])
+        await settle(store)
+        assert [len(await ids(store, who)) for who in (first, middle, last)] == [0, 1, 0]
+        await audit(store, first, middle, last)

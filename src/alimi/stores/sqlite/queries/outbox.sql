@@ -52,6 +52,15 @@ FROM alimi_outbox WHERE lane = ? ORDER BY seq LIMIT 1;
 -- The claim is the delete: under the write lock nothing else can lie in this range.
 DELETE FROM alimi_outbox WHERE lane = ? AND seq BETWEEN ? AND ?;
 
+-- name: withdraw_bulk
+-- A retraction overtakes what waits in the bulk lane: take its recipients out of earlier pieces.
+UPDATE alimi_outbox SET recipients = CASE WHEN :only IS NULL THEN '[]' ELSE (
+    SELECT json_group_array(value) FROM json_each(recipients)
+    WHERE value NOT IN (SELECT value FROM json_each(:only))
+) END
+WHERE lane = 1 AND seq < :seq
+    AND CASE WHEN json_valid(body) THEN json_extract(body, '$.about') END = :about;
+
 -- name: waiting
 -- Whether anything waits.
 SELECT EXISTS (SELECT 1 FROM alimi_outbox);
