@@ -165,3 +165,11 @@ async def test_faces(bench: Bench, emma: Person) -> None:
 def test_a_face_is_only_a_picture() -> None:
     """Whatever somebody is called."""
     assert "<s" not in picture(1, "<script> &").replace("<svg", "")
+
+
+async def test_modules_are_asked_for_at_once(emma: Person) -> None:
+    """Every module of the board's page is named in it: no chain of one request after another."""
+    page = (await emma.client.get("/")).text
+    named = set(re.findall(r'"/static/(\w+\.js)"', page))
+    modules = {each.name for each in files("board").joinpath("static").iterdir()}
+    assert named == {name for name in modules if name.endswith(".js")} - {"login.js"}
