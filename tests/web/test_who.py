@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import Cookie, Depends, Header
+from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
 from msgspec import structs
 
 from alimi import Alimi, Identity
@@ -75,6 +76,7 @@ REFUSED: list[Any] = [
     no_parameter, two_parameters, with_a_keyword, only_optional, variadic, depends_by_default,
     only_depends, annotated_dependency, annotated_header, yields, CurrentUser, str, None, "2",
     Identity("2"), functools.partial(two_parameters),
+    OAuth2PasswordBearer("token"), APIKeyCookie(name="session"),
 ]  # fmt: skip
 
 

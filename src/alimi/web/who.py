@@ -91,7 +91,8 @@ def _check(who: WhoCallable) -> None:
 
 
 def _is_injected(who: WhoCallable, parameters: list[inspect.Parameter]) -> bool:
-    marks = [p.default for p in parameters if p.default is not p.empty]
+    # A security scheme of theirs is asked like a function: whatever token is sent would be a name.
+    marks = [who, *(p.default for p in parameters if p.default is not p.empty)]
     for hint in _hints(who).values():
         marks += getattr(hint, "__metadata__", ())
     return any(type(mark).__module__.partition(".")[0] in _INJECTORS for mark in marks)
