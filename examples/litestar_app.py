@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Litestar, Response, asgi, get, post
+from litestar import Litestar, Request, Response, asgi, get, post
 from litestar.enums import MediaType
 
 from alimi import Alimi
@@ -38,16 +38,17 @@ def page() -> str:
 
 
 @post("/login/{user:int}", sync_to_thread=False)
-def log_in(user: int) -> Response[None]:
+def log_in(request: Request[Any, Any, Any]) -> Response[None]:
     """A stand-in for a login."""
     response: Response[None] = Response(None)
-    response.set_cookie("user", str(user), httponly=True, samesite="lax")
+    response.set_cookie("user", str(request.path_params["user"]), httponly=True, samesite="lax")
     return response
 
 
 @post("/assign/{card:int}/{user:int}")
-async def assign(card: int, user: int) -> None:
+async def assign(request: Request[Any, Any, Any]) -> None:
     """Give a card to somebody."""
+    card, user = request.path_params["card"], request.path_params["user"]
     await card_assigned.notify(to=user, object={"id": card, "name": f"Card {card}"})
 
 

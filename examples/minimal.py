@@ -18,8 +18,7 @@ from alimi import Alimi
 PAGE = """<!doctype html><html lang="en"><title>Ring</title>
 <script type="module" src="/alimi/bell.js"></script>
 <alimi-bell></alimi-bell>
-<form action="/ring" method="post" target="quiet"><button>Ring</button></form>
-<iframe name="quiet" hidden></iframe>"""
+<form action="/ring" method="post"><button>Ring</button></form>"""
 
 alimi = Alimi("sqlite:///minimal.db")
 ring = alimi.kind("ring", category="demo", text={"en": "You rang.", "ko": "누르셨습니다."})

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -58,3 +63,14 @@ def _anchor(heading: str) -> str:
 def links(page: Path) -> list[str]:
     """Where a page points to, but for the rest of the world."""
     return [link for link in _LINK.findall(prose(page)) if "://" not in link]
+
+
+def load(path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The names of a Python file; frameworks look for its module, so it is one for a while."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, path.stem, module)
+    spec.loader.exec_module(module)
+    return vars(module)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import os
 import re
@@ -145,13 +144,7 @@ def test_its_own_tests_pass(folder: Path) -> None:
 @pytest.fixture
 def app(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The names of the reader's app.py."""
-    spec = importlib.util.spec_from_file_location("tutorial_app", folder / "app.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "tutorial_app", module)
-    spec.loader.exec_module(module)
-    return vars(module)
+    return pages.load(folder / "app.py", monkeypatch)
 
 
 def compiled(name: str) -> CodeType:
