@@ -16,7 +16,7 @@ import pytest
 from tests.support.processes import AppProcess, an_app
 from tests.support.processes_wire import Page
 
-SERVERS = ("uvicorn-httptools", "uvicorn-h11", "hypercorn", "granian")
+SERVERS = ("uvicorn-fast", "uvicorn-httptools", "uvicorn-h11", "hypercorn", "granian")
 #: Seconds until a server with open streams has ended after SIGTERM.
 UVICORN_STOPS = 3
 CUT_AT = {"hypercorn": 3, "granian": 2}

@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,29 +97,39 @@ class AppProcess:
         return answer.json()
 
     def metric(self, name: str) -> float:
-        """One series without labels."""
+        """One series; 0 when it has not begun."""
         text = httpx.get(f"{self.address}/alimi/metrics", timeout=PATIENCE).text
-        return next(float(line.split()[1]) for line in text.splitlines() if line.split()[0] == name)
+        found = [line.split()[1] for line in text.splitlines() if line.split()[0] == name]
+        return float(found[0]) if found else 0.0
 
     def wait_metric(self, name: str, wanted: float) -> None:
         """Ask until the series has that value."""
+        self.wait_until(lambda: self.metric(name) == wanted, f"{name} to be {wanted}")
+
+    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        """Ask until it holds."""
         deadline = time.monotonic() + PATIENCE
-        while (value := self.metric(name)) != wanted:
-            assert time.monotonic() < deadline, f"{name} is {value}, not {wanted}"
+        while not holds():
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
             time.sleep(0.02)  # between two questions
 
     def wait_applied(self) -> None:
         """Look until the outbox is empty."""
-        deadline = time.monotonic() + PATIENCE
         with closing(sqlite3.connect(self.database)) as db:
-            while db.execute("SELECT EXISTS (SELECT 1 FROM alimi_outbox)").fetchone()[0]:
-                assert time.monotonic() < deadline, "the outbox does not empty"
-                time.sleep(0.01)  # between two looks
+            self.wait_until(lambda: not _waiting(db), "the outbox to be empty")
 
     def resident(self) -> int:
-        """Resident bytes."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * 4096
+        """Resident bytes now; the peak begins anew."""
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+        return self._memory("VmRSS")
+
+    def peak(self) -> int:
+        """The most resident bytes since `resident` was asked."""
+        return self._memory("VmHWM")
+
+    def _memory(self, name: str) -> int:
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
     def kill(self) -> None:
         """`kill -9`."""
@@ -150,6 +160,10 @@ class AppProcess:
         """End it, however it is."""
         if self.alive:
             self.kill()
+
+
+def _waiting(db: sqlite3.Connection) -> bool:
+    return bool(db.execute("SELECT EXISTS (SELECT 1 FROM alimi_outbox)").fetchone()[0])
 
 
 @contextmanager

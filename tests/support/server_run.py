@@ -37,11 +37,18 @@ def run_uvicorn(config: dict[str, Any], http: str) -> None:
     """`send_buffer` bounds what the kernel takes for each connection."""
     import uvicorn
 
+    from alimi.uvicorn import Protocol
+
     listener = socket.create_server(("127.0.0.1", config["port"]), backlog=2048)
     if "send_buffer" in config:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, config["send_buffer"])
     server = uvicorn.Server(
-        uvicorn.Config(build(config), http=http, log_level="warning", timeout_graceful_shutdown=10)
+        uvicorn.Config(
+            build(config),
+            http=Protocol if http == "fast" else http,
+            log_level="warning",
+            timeout_graceful_shutdown=10,
+        )
     )
     server.run(sockets=[listener])
 
