@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, Unpack
 
 import msgspec
 
@@ -20,7 +20,7 @@ from alimi.errors import (
 )
 from alimi.hub import Hub
 from alimi.inbox import Inbox
-from alimi.kinds import Kind
+from alimi.kinds import EventParts, Kind
 from alimi.metrics import Metrics
 from alimi.model import (
     MAX_KEY,
@@ -307,7 +307,9 @@ class BoundKind:
         self._alimi = alimi
         self.kind = kind
 
-    async def notify(self, *, to: object, within: Any = None, **parts: Any) -> Receipt:
+    async def notify(
+        self, *, to: object, within: Any = None, **parts: Unpack[EventParts]
+    ) -> Receipt:
         """Tell `to` (a recipient, several, or None for nobody).
 
         `parts` are `actor`, `object`, `target`, `data`, `key`, `about` and `expires_at`; see
@@ -324,7 +326,7 @@ class BoundKind:
             raise KeyConflict(f"the key {event.key!r} was already used for another event")
         return receipt
 
-    def record(self, *, to: object, within: Any, **parts: Any) -> Receipt:
+    def record(self, *, to: object, within: Any, **parts: Unpack[EventParts]) -> Receipt:
         """`notify` for synchronous code: one INSERT in the transaction, no event loop needed."""
         event = self.kind.event(to=to, **parts)
         if not event.recipients:

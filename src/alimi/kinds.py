@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 import msgspec
@@ -48,6 +48,18 @@ MAX_LOCALES = 50
 MAX_TIME = 253_402_300_799_999
 _NAME = re.compile(rf"[a-z0-9_.-]{{1,{MAX_KIND}}}")
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
+
+
+class EventParts(TypedDict, total=False):
+    """What an event says beside its kind and recipients."""
+
+    actor: object
+    object: object
+    target: object
+    data: Mapping[str, Any] | None
+    key: str | None
+    about: str | None
+    expires_at: int | datetime | None
 
 
 @dataclass(frozen=True, slots=True)
