@@ -5,26 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 logger = logging.getLogger("alimi")
 
 #: First and longest pause before a failed task is started again, in seconds.
 _PAUSES = (0.1, 5.0)
+#: So long after its last failure a task works again; longer than a pause and a locked database.
+_WELL_SECONDS = 30.0
 
 
 class Tasks:
     """Keeps named coroutines running on the current loop until `stop`."""
 
-    def __init__(self, failed: Callable[[str], None]) -> None:
+    def __init__(
+        self, failed: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._failed = failed
+        self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._failing: dict[str, str] = {}
+        self._failures: dict[str, tuple[float, str]] = {}
 
     @property
     def failing(self) -> dict[str, str]:
-        """Tasks whose last run failed, with the reason."""
-        return dict(self._failing)
+        """Tasks that have failed lately, with the reason."""
+        since = self._clock() - _WELL_SECONDS
+        return {name: reason for name, (at, reason) in self._failures.items() if at > since}
 
     def start(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Keep `run()` running under `name`."""
@@ -41,10 +48,6 @@ class Tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    def recovered(self, name: str) -> None:
-        """Called by a task once it works again."""
-        self._failing.pop(name, None)
-
     async def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         pause = _PAUSES[0]
         loop = asyncio.get_running_loop()
@@ -56,7 +59,7 @@ class Tasks:
                 raise
             except Exception as error:
                 logger.exception("alimi: the %s failed; it is started again", name)
-                self._failing[name] = f"{type(error).__name__}: {error}"
+                self._failures[name] = (self._clock(), f"{type(error).__name__}: {error}")
                 self._failed(name)
             if loop.time() - started > 2 * _PAUSES[1]:
                 pause = _PAUSES[0]
