@@ -15,6 +15,9 @@ from board.settings import Settings
 LOOPBACKS = ("127.0.0.1", "::1")
 #: How long open answers may take once the server was told to stop.
 STOP_SECONDS = 10
+#: sqlite3 gives up the interpreter at every statement; a busy loop hands it back after this long,
+#: by default 5 ms, which a database transaction then waits several times.
+SWITCH_SECONDS = 0.0005
 _NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
@@ -69,11 +72,13 @@ def serve(settings: Settings, sockets: list[socket.socket], welcome: str) -> int
     """Serve until told to stop; answers the exit status."""
     config = uvicorn.Config(
         create_app(settings),
+        http="alimi.uvicorn:Protocol",  # streams that cost a socket and no task
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
+    sys.setswitchinterval(SWITCH_SECONDS)
     server = _Server(config, welcome)
     try:
         server.run(sockets)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import math
 import signal
+import sys
 import socket
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -22,6 +23,11 @@ logger = logging.getLogger("alimi")
 
 #: Descriptors beside the streams': the database, the log, requests under way.
 _OTHER_DESCRIPTORS = 200
+
+
+#: sqlite3 gives up the interpreter at every statement; a busy loop hands it back after this long,
+#: by default 5 ms, which one relay batch then waits several times.
+SWITCH_SECONDS = 0.0005
 
 
 class Server(uvicorn.Server):
@@ -59,6 +65,7 @@ def serve(app: Any, alimi: Alimi, sockets: list[socket.socket], ready: Callable[
         timeout_graceful_shutdown=math.ceil(alimi.settings.drain_seconds) + 1,
     )
     server = Server(config, alimi, ready)
+    sys.setswitchinterval(SWITCH_SECONDS)
     signal.signal(signal.SIGTERM, _ending(server))
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loops()) as runner:
         runner.run(_serve(server, alimi, sockets))
