@@ -7,8 +7,8 @@ import contextlib
 import logging
 import math
 import signal
-import sys
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
