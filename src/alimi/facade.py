@@ -150,13 +150,23 @@ class Alimi:
 
     # -- over HTTP ----------------------------------------------------------------------------
 
-    def asgi(self, who: Who, **options: Any) -> ASGIApp:
+    def asgi(
+        self,
+        who: Who,
+        *,
+        origins: Sequence[str] = (),
+        api_keys: Sequence[str] = (),
+        metrics: bool = False,
+    ) -> ASGIApp:
         """The ASGI application to mount: inbox API, stream, bell.
 
-        `who(request)` answers whose inbox it is: a recipient, an Identity, or None for 401.  See
-        `alimi.web.app.build` for `origins`, `api_keys` and `metrics`.
+        `who(request)` answers whose inbox it is: a recipient, an Identity, or None for 401.
+        `origins` may read and write from other sites, with credentials.  With `api_keys` (of 32
+        characters or more) events can be written over HTTP; `metrics` serves them to everybody.
+        Raises ConfigurationError for a `who` or key that cannot work.
         """
-        return backends.web_application()(self, who, **options)
+        build = backends.web_application()
+        return build(self, who, origins=origins, api_keys=api_keys, metrics=metrics)
 
     def stream(self, request: Any, recipient: object) -> Any:
         """An ASGI response with the recipient's stream, for a route of the application's own.

@@ -50,7 +50,7 @@ class Inbox:
         archived: bool = False,
         category: str | None = None,
     ) -> Page:
-        """Newest first.  `after` is `cursor_text` of the page before, as `Page.next` in its text.
+        """Newest first.  `after` is the `next_cursor` of the page before.
 
         Raises InvalidInput for a limit outside 1 to 200, InvalidCursor for another inbox's cursor.
         """

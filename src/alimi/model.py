@@ -329,6 +329,11 @@ class Page(msgspec.Struct, frozen=True):
         """Where a stream may begin."""
         return Cursor(self.tag, self.head)
 
+    @property
+    def next_cursor(self) -> str | None:
+        """What the next page is asked for with, as `after`; None at the end."""
+        return None if self.next is None else str(Cursor(self.tag, self.next))
+
 
 class Mark(msgspec.Struct, frozen=True):
     """One change to many rows: by `ids`, by everything `upto` a content version, or `at` a version.

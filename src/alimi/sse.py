@@ -47,8 +47,11 @@ def encode(data: bytes, *, event: str | None = None, id: str | None = None) -> b
 
 
 def encode_retry(milliseconds: int) -> bytes:
-    """How long the reader waits before it connects again."""
-    return b"retry: %d\n\n" % milliseconds
+    """How long the reader waits before it connects again; a line of the block that comes next.
+
+    Of a block with nothing else a strict reader makes no event, but httpx-sse makes an empty one.
+    """
+    return b"retry: %d\n" % milliseconds
 
 
 def _field(name: str, value: str) -> bytes:

@@ -39,8 +39,8 @@ const ids = (store) => store.rows.map(({ id }) => id);
 test("a new row comes first, is news once, and brings the counts (G4, G6)", () => {
   const store = loaded([row(2), row(1)], 2);
   const frame = { ...row(3), unread: 3, unseen: 3 };
-  assert.equal(store.apply(frame)?.id, "n3");
-  assert.equal(store.apply(frame), undefined);
+  assert.equal(store.apply(frame, "t.3")?.id, "n3");
+  assert.equal(store.apply(frame, "t.3"), undefined);
   assert.deepEqual(ids(store), ["n3", "n2", "n1"]);
   assert.deepEqual(store.counts, { unread: 3, unseen: 3, cursor: "t.3" });
 });
@@ -107,13 +107,13 @@ test("mark-all counts to zero at once, but not what comes after it", () => {
   const store = loaded([row(2), row(1)], 2);
   store.lay({ action: "read", upto: "t.2" });
   assert.deepEqual(store.counts, { unread: 0, unseen: 0, cursor: "t.2" });
-  store.apply({ ...row(3), unread: 3, unseen: 3 });
+  store.apply({ ...row(3), unread: 3, unseen: 3 }, "t.3");
   assert.deepEqual(store.counts, { unread: 1, unseen: 1, cursor: "t.3" });
 });
 
 test("seen is a watermark: the badge clears, the rows stay unread", () => {
   const store = loaded([row(2), row(1)], 2);
-  store.apply({ seen_upto: 2, version: 3, unread: 2, unseen: 0 });
+  store.apply({ seen_upto: 2, version: 3, unread: 2, unseen: 0 }, "t.3");
   assert.deepEqual(store.counts, { unread: 2, unseen: 0, cursor: "t.3" });
   assert.ok(store.row("n1")?.seen_at);
   assert.equal(store.row("n1")?.read_at, null);
@@ -130,8 +130,16 @@ test("deletion, and a bulk change without names", () => {
 test("a wiped store still knows whose it is: cursors keep their tag (G7)", () => {
   const store = loaded([row(1)], 1);
   store.wipe();
-  store.apply({ ...row(2), unread: 1, unseen: 1 });
+  store.apply({ ...row(2), unread: 1, unseen: 1 }, "t.2");
   assert.equal(store.cursor, "t.2");
+});
+
+test("a frame without an id moves no cursor: a page left there would skip rows (G5)", () => {
+  const store = loaded([row(1)], 1);
+  store.apply({ ...row(4), unread: 2, unseen: 2 });
+  assert.equal(store.cursor, "t.1");
+  store.apply({ ...row(3), version: 7, unread: 3, unseen: 3 }, "t.7");
+  assert.equal(store.cursor, "t.7");
 });
 
 test("a gap before the stream's start makes the list stale (G5)", () => {

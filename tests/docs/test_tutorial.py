@@ -177,7 +177,7 @@ async def test_every_trap_is_as_it_says(app: dict[str, Any]) -> None:
             session.add(app["Card"](title="Ship it"))
         with pytest.raises(WithinMissing):
             await run("within missing", app)
-        with pytest.raises(ConfigurationError, match="who must"):
+        with pytest.raises(ConfigurationError, match="not by your framework"):
             await run("who refused", app)
         await run("readers", app)
         async with app["readers"]() as session:

@@ -190,7 +190,7 @@ export class Client {
       this.tell(event, frame);
       this.#flush();
     } else if (event === "message" || event === "change") {
-      const row = this.store.apply(frame);
+      const row = this.store.apply(frame, id);
       if (row) this.tell("notification", row);
     }
     this.#changed();

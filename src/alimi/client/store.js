@@ -81,13 +81,14 @@ export class Store {
   /**
    * A frame of the stream about rows.
    * @param {Frame} frame
+   * @param {string} [at] the event's id: only there may a page that is left go on later
    * @returns {Notification | undefined} the row, if it is news to this page
    */
-  apply(frame) {
+  apply(frame, at) {
     const { id, ids = [], version = 0, seen_upto } = frame;
     if (this.state === "loading") this.#late.push(frame);
     this.count(frame);
-    this.reach(`${tagOf(this.cursor)}.${version}`);
+    if (at) this.reach(at);
     if (id) return this.#add(/** @type {Notification} */ (frame));
     // Over 100 rows the frame cannot name them all.
     if (frame.all) this.state = "";

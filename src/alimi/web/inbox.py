@@ -8,7 +8,7 @@ import msgspec
 
 from alimi.errors import NotFound
 from alimi.inbox import Inbox
-from alimi.model import Action, Cursor, Notification
+from alimi.model import Action, Notification
 from alimi.streams import locales_of
 from alimi.views import NotificationView, view
 from alimi.web.answer import Answer
@@ -42,7 +42,7 @@ async def page(call: Call) -> Answer:
     return Answer.json(
         InboxPage(
             items=[_shown(call, each) for each in found.items],
-            next=None if found.next is None else str(Cursor(found.tag, found.next)),
+            next=found.next_cursor,
             unread=found.counts.unread,
             unseen=found.counts.unseen,
             cursor=str(found.cursor),

@@ -29,7 +29,7 @@ _STREAM = Media(
         "`Last-Event-ID`, or with the query parameter `cursor` on the first connection."
     ),
     example=(
-        "retry: 2350\n\nid: 7fQ2abcd.43\nevent: hello\n"
+        "retry: 2350\nid: 7fQ2abcd.43\nevent: hello\n"
         'data: {"cursor":"7fQ2abcd.43","version":43,"unread":3,"unseen":1,"seen_upto":42}\n\n'
     ),
 )

@@ -73,6 +73,12 @@ def _check(who: WhoCallable) -> None:
         parameters = list(inspect.signature(who).parameters.values())
     except (TypeError, ValueError):
         raise ConfigurationError("who must be a function of one parameter, the request") from None
+    if _is_injected(who, parameters):
+        raise ConfigurationError(
+            "who is called by Alimi with its own request, not by your framework: a function with "
+            "Depends(), Cookie() or Header() parameters cannot be passed; write one that reads "
+            "request.cookies, request.headers or request.scope"
+        )
     required = [
         p
         for p in parameters
@@ -81,12 +87,6 @@ def _check(who: WhoCallable) -> None:
     if len(required) != 1 or required[0].kind not in _POSITIONAL:
         raise ConfigurationError(
             f"who must take exactly one required parameter, the request, not {len(required)}"
-        )
-    if _is_injected(who, parameters):
-        raise ConfigurationError(
-            "who is called by Alimi with its own request, not by your framework: a function with "
-            "Depends(), Cookie() or Header() parameters cannot be passed; write one that reads "
-            "request.cookies, request.headers or request.scope"
         )
 
 
