@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from alimi.testing.checker import Finding
-from alimi.testing.faults import POINTS, Point, locate
+from alimi.testing.faults import BY_NAME, POINTS, Point, locate
 from tests.support.checker_round import Round
 from tests.support.processes import AppProcess, an_app
 
@@ -27,6 +27,8 @@ SETTINGS = {"retry_ms": [10, 30], "sweep_seconds": 0.05, "synchronous": "NORMAL"
 #: A seeded moment after which the process is killed, in seconds.
 LONGEST_LIFE = 0.4
 RANDOM_KILLS = 12
+#: Long enough for a false answer or a frame to reach who waits for it.
+LINGER = 0.1
 #: Events that a page must have seen before a kill, and after the restart.
 SOME = 5
 SERVED = [point for point in POINTS if not point.at_start]
@@ -37,7 +39,7 @@ STARTED = [point for point in POINTS if point.at_start]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppProcess]:
     """One database for all rounds, and its many processes."""
     folder = tmp_path_factory.mktemp("kill")
-    with an_app(folder, faults=True, settings=SETTINGS) as app:
+    with an_app(folder, server="uvicorn-fast", faults=True, settings=SETTINGS) as app:
         yield app
 
 
@@ -51,11 +53,12 @@ def app(server: AppProcess) -> AppProcess:
     return server
 
 
-def arm(app: AppProcess, point: str, nth: int) -> None:
-    """It may die before it has answered."""
+def arm(app: AppProcess, point: Point, nth: int) -> None:
+    """Before a step it lingers, then dies; after one it dies at once, maybe before it answers."""
     app.armed = True
+    linger = LINGER if point.when == "before" else 0
     try:
-        app.post("/arm", point=point, nth=nth)
+        app.post("/arm", point=point.name, nth=nth, linger=linger)
     except httpx.TransportError:
         return
 
@@ -92,7 +95,7 @@ async def test_a_kill_at_each_point_loses_and_doubles_nothing(
     async with Round(app, point.name) as people:
         people.work()
         await some_work(people)
-        await asyncio.to_thread(arm, app, point.name, random.Random(point.name).randint(1, 3))
+        await asyncio.to_thread(arm, app, point, random.Random(point.name).randint(1, 3))
         await asyncio.to_thread(app.wait_killed)
         await revive(app)
         await some_work(people)
@@ -120,6 +123,7 @@ async def test_a_kill_while_starting_is_no_harm(tmp_path: Path, point: Point) ->
         app.close()
 
 
+@pytest.mark.timeout(180)
 async def test_a_kill_at_random_moments_loses_and_doubles_nothing(
     app: AppProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,7 +152,7 @@ async def test_a_kill_between_the_pieces_of_a_large_event_loses_and_doubles_nobo
 ) -> None:
     """G1 G4: a kill, and another, while an event to 1,700 is applied in pieces harms none."""
     everybody = [f"crowd-{number}" for number in range(1_700)]
-    await asyncio.to_thread(arm, app, "apply.committed", 2)
+    await asyncio.to_thread(arm, app, BY_NAME["apply.committed"], 2)
     await asyncio.to_thread(app.post, "/notify", name="large", to=everybody)
     await asyncio.to_thread(app.wait_killed)
     app.start(point="apply.committing")

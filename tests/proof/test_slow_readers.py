@@ -68,6 +68,7 @@ async def feed(app: AppProcess, page: Page, number: int) -> float:
     return time.monotonic() - started
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("server", SERVERS)
 async def test_memory_stays_flat_while_stalled_readers_are_fed(
     tmp_path: Path, server: str, capsys: pytest.CaptureFixture[str]

@@ -23,6 +23,7 @@ from tests.support.processes_wire import KNOCK, Page
 FLEETING = 250
 #: People who work at the same time.
 WORKERS = 5
+STREAM, PLAIN = "/alimi/v1/inbox/stream", "/sse"
 
 
 class Round:
@@ -49,8 +50,9 @@ class Round:
         ]  # fmt: skip
 
     async def __aenter__(self) -> Self:
-        for recipient in [*self.recipients, self.recipients[0]]:
-            page = Page(self.app.port, recipient)
+        ann, bo = self.recipients
+        for recipient, path in ((ann, STREAM), (bo, STREAM), (ann, PLAIN), (bo, PLAIN)):
+            page = Page(self.app.port, recipient, path=path)
             self._watchers.append((page, self.checker.consumer(recipient)))
             await page.open()
         return self
@@ -63,7 +65,7 @@ class Round:
 
     @property
     def pages(self) -> list[Page]:
-        """Two of ann, one of bo."""
+        """Two of each: one on the socket itself where the server hands it over, one over ASGI."""
         return [page for page, _ in self._watchers]
 
     # -- producers ----------------------------------------------------------------------------

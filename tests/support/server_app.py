@@ -4,7 +4,7 @@
     POST /deed      {"name", "to", "how", "rollback"?}   a row and its event in one transaction
     POST /withdraw  {"about"}                            retract
     POST /append    {"names", "to", "size"?}             several events, some bytes of data each
-    POST /arm       {"point", "nth"}                     choose where this process dies
+    POST /arm       {"point", "nth", "linger"}           choose where this process dies
     GET  /page                                           a page that only knows EventSource
     GET  /sse                                            the stream again, on a route of its own
 
@@ -82,8 +82,10 @@ class App:
             inner = {**scope, "root_path": "/alimi", "path": scope["path"]}
             await self.web(inner, receive, send)
         elif scope["path"] == "/sse":
+            # Without the server's offer of its socket: this route goes the plain ASGI way.
+            plain = {**scope, "extensions": {}}
             user = who(Request(scope)) or ""
-            await self.alimi.stream(scope, user)(scope, receive, send)
+            await self.alimi.stream(plain, user)(plain, receive, send)
         elif scope["path"] == "/page":
             await _answer(send, PAGE, b"text/html")
         else:
@@ -146,7 +148,8 @@ class App:
     async def arm(self, asked: Json) -> Json:
         """From now on this process dies at that point."""
         if self.faults is not None:
-            self.faults.arm(asked["point"], asked["nth"])
+            action = faults.linger(asked["linger"]) if asked["linger"] else faults.kill
+            self.faults.arm(asked["point"], asked["nth"], action)
         return {}
 
     async def _live(self, receive: Any, send: Any) -> None:

@@ -15,6 +15,7 @@ import importlib
 import inspect
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
@@ -52,6 +53,8 @@ _RECORD = "alimi.stores.sqlite.within:write"
 _APPLICATION = "sqlalchemy.engine.default:DefaultDialect"
 _SERVER = "uvicorn.protocols.http.httptools_impl:RequestResponseCycle.send"
 _SINK = "alimi.sinks:AsgiSink.write"
+_SOCKET_SINK = "alimi.sinks:TransportSink"
+_SOCKET = f"{_SOCKET_SINK}.write"
 _PUBLISH = "alimi.buses.local:LocalBus.publish"
 
 POINTS = (
@@ -84,10 +87,13 @@ POINTS = (
     Point("relay.delivered", "after", "alimi.hub:Hub.deliver", _BATCH),
     Point("relay.publishing", "before", _PUBLISH, _BATCH),
     Point("relay.published", "after", _PUBLISH, _BATCH),
-    Point("hub.writing", "before", _SINK, _BATCH),
-    Point("hub.written", "after", _SINK, _BATCH),
-    Point("sink.sending", "before", _SERVER, _SINK),
-    Point("sink.sent", "after", _SERVER, _SINK),
+    Point("asgi.writing", "before", _SINK, _BATCH),
+    Point("asgi.written", "after", _SINK, _BATCH),
+    Point("asgi.sending", "before", _SERVER, _SINK),
+    Point("asgi.sent", "after", _SERVER, _SINK),
+    Point("socket.writing", "before", _SOCKET, _BATCH),
+    Point("socket.sending", "before", f"{_SOCKET_SINK}._send", _BATCH),
+    Point("socket.written", "after", _SOCKET, _BATCH),
     # marks, and what is withdrawn or expires
     Point("mark.committing", "before", _COMMIT, _MARK),
     Point("mark.committed", "before", _SIDECAR, _MARK),
@@ -101,6 +107,16 @@ BY_NAME = {point.name: point for point in POINTS}
 def kill() -> None:
     """End this process at once; nothing is flushed, closed or said."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def linger(seconds: float) -> Action:
+    """Stand still first, and then `kill`: who was told too early has time to believe it."""
+
+    def action() -> None:
+        time.sleep(seconds)
+        kill()
+
+    return action
 
 
 class Faults:
