@@ -85,7 +85,13 @@ class AsgiSink:
         """End after what was written; with `abort` at once, for a reader that takes nothing."""
         self._closing = True
         self._changed.set()
-        if abort and self._task is not None:
+        if abort:
+            self._cut()
+        elif self.backlog and not self._gone:
+            asyncio.get_running_loop().call_later(LINGER, self._cut)
+
+    def _cut(self) -> None:
+        if self._task is not None:
             self._gone = True
             self._task.cancel()
 
@@ -101,8 +107,9 @@ class AsgiSink:
             self._task.cancel()
             watcher.cancel()
             results = await asyncio.gather(self._task, watcher, return_exceptions=True)
-            if self._owner is not None:
-                self._owner.sink_gone()
+            owner, self._owner = self._owner, None
+            if owner is not None:
+                owner.sink_gone()
         for result in results:
             # A reader that leaves in the middle of a send is no error (ASGI 2.4 raises OSError).
             if isinstance(result, Exception) and not isinstance(result, OSError):
@@ -138,6 +145,8 @@ MAX_UNASKED = 16_384
 SEND_BUFFER = 65_536
 #: How long the kernel keeps unacknowledged bytes for a reader that vanished, in milliseconds.
 USER_TIMEOUT_MS = 60_000
+#: How long a stream that was told goodbye may take to read it, in seconds.
+LINGER = 30
 
 
 class TransportSink(asyncio.Protocol):
@@ -170,7 +179,7 @@ class TransportSink(asyncio.Protocol):
     @property
     def backlog(self) -> int:
         """Bytes that the kernel has not taken."""
-        return self._transport.get_write_buffer_size() if self._paused else 0
+        return self._transport.get_write_buffer_size() if self._paused and not self._gone else 0
 
     def attach(self, owner: SinkOwner) -> None:
         """Name who is told about drained and gone."""
@@ -185,12 +194,18 @@ class TransportSink(asyncio.Protocol):
     def close(self, *, abort: bool = False) -> None:
         """End the body and close; with `abort` drop what is unsent."""
         if abort:
-            self._transport.abort()
+            self._cut()
         elif not self._closing and not self._gone:
             self._closing = True
             if self._chunked:
                 self._send(b"0\r\n\r\n")
             self._transport.close()
+            if self.backlog:
+                asyncio.get_running_loop().call_later(LINGER, self._cut)
+
+    def _cut(self) -> None:
+        if not self._gone:
+            self._transport.abort()
 
     def _send(self, data: bytes) -> None:
         if self._fd >= 0 and not self._paused:
@@ -230,8 +245,9 @@ class TransportSink(asyncio.Protocol):
             return
         self._gone, self._fd = True, -1
         self._ended(self)
-        if self._owner is not None:
-            self._owner.sink_gone()
+        owner, self._owner = self._owner, None  # they hold each other
+        if owner is not None:
+            owner.sink_gone()
 
     def shutdown(self) -> None:
         """The server stops and asks each of its connections to end."""
@@ -244,16 +260,23 @@ class TransportSink(asyncio.Protocol):
 def _prepare_socket(transport: asyncio.Transport) -> int:
     """Set options where we own the socket; answers a descriptor to write to, or -1."""
     sock = transport.get_extra_info("socket")
-    if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
+    if sock is None or sock.family not in _FAMILIES:
         return -1
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    # asyncio sets it only on sockets that were made with their protocol named.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
-    if transport.get_extra_info("sslcontext") is not None:
+    if sock.family in _INTERNET:
+        # asyncio sets it only on sockets that were made with their protocol named; those of
+        # uvicorn's --workers and --reload are not.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    # On Windows a socket is no descriptor.
+    if transport.get_extra_info("sslcontext") is not None or os.name == "nt":
         return -1
     return int(sock.fileno())
+
+
+_INTERNET = {socket.AF_INET, socket.AF_INET6}
+_FAMILIES = {*_INTERNET, getattr(socket, "AF_UNIX", socket.AF_INET)}
 
 
 _last_chunk: tuple[bytes, bytes] = (b"", b"")

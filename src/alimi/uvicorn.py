@@ -12,9 +12,9 @@ Then nothing is offered, and a line in the log says so.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+import weakref
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import uvicorn
@@ -29,102 +29,118 @@ EXTENSION = "alimi.handover"
 #: Turns of the loop to wait for headers that a middleware passes on in a task of its own.
 _PATIENCE = 20
 
-_Message = MutableMapping[str, Any]
-
 
 class Protocol(httptools_impl.HttpToolsProtocol):
-    """uvicorn's httptools protocol, with an offer in the scope of each request."""
-
-    def on_message_begin(self) -> None:
-        """Begin a request, as uvicorn does, and put the offer into its scope."""
-        super().on_message_begin()
-        if not _MISSING:
-            scope: MutableMapping[str, Any] = self.scope  # type: ignore[assignment]
-            scope["extensions"] = {EXTENSION: Handover(self)}
+    """uvicorn's httptools protocol, with an offer in the scope of each GET."""
 
     def on_headers_complete(self) -> None:
-        """Note which headers the response really gets."""
-        offer = (self.scope.get("extensions") or {}).get(EXTENSION)
+        """Begin a request, as uvicorn does, with an offer in its scope."""
+        if _MISSING or self.parser.get_method() != b"GET":
+            super().on_headers_complete()
+            return
+        scope: MutableMapping[str, Any] = self.scope  # type: ignore[assignment]
+        offer = Handover(self)
+        scope["extensions"] = {EXTENSION: offer}
         super().on_headers_complete()
-        if isinstance(offer, Handover) and self.scope.get("path") is not None:
+        if "path" in scope:  # else it has become a WebSocket
+            self.cycle.__class__ = Cycle
             offer.watch(self.cycle)
 
 
-class Handover:
-    """The offer of one request: `prepare` before its response starts, `take` after."""
+class Cycle(httptools_impl.RequestResponseCycle):
+    """uvicorn's side of a request, which notes what headers the response really got.
 
-    __slots__ = ("_cycle", "_encoded", "_protocol", "_status")
+    A request becomes one by its `__class__`: whatever wrapped its `send` would be a circle of
+    references, and each request garbage that only the collector removes.
+    """
 
-    def __init__(self, protocol: Protocol) -> None:
-        self._protocol = protocol
-        self._cycle: httptools_impl.RequestResponseCycle | None = None
-        self._status = 0
-        self._encoded = False
+    status = 0
+    encoded = False
 
-    def watch(self, cycle: httptools_impl.RequestResponseCycle) -> None:
-        """Listen to what this cycle sends."""
-        self._cycle = cycle
-        cycle.send = functools.partial(self._send, cycle.send)  # type: ignore[method-assign]
-
-    async def _send(self, send: Callable[[Any], Awaitable[None]], message: _Message) -> None:
+    async def send(self, message: Any) -> None:
+        """Send, as uvicorn does."""
         if message["type"] == "http.response.start":
-            self._status = message["status"]
-            self._encoded = any(
+            self.status = message["status"]
+            self.encoded = any(
                 name.lower() == b"content-encoding" for name, _ in message.get("headers", ())
             )
-        await send(message)
+        await super().send(message)
+
+
+class Handover:
+    """The offer of one request: `prepare` before its response starts, `take` after.
+
+    It is held by the scope, which both others hold: so it holds them weakly.
+    """
+
+    __slots__ = ("_cycle", "_protocol")
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol: Callable[[], Protocol | None] = weakref.ref(protocol)
+        self._cycle: Callable[[], Cycle | None] = _nothing
+
+    def watch(self, cycle: httptools_impl.RequestResponseCycle) -> None:
+        """This is the request that the offer is for."""
+        if isinstance(cycle, Cycle):
+            self._cycle = weakref.ref(cycle)
 
     def prepare(self) -> None:
         """uvicorn sends chunks to HTTP/1.0 too, which cannot read them: prevent that."""
-        cycle = self._cycle
+        cycle = self._cycle()
         if cycle is not None and cycle.scope["http_version"] == "1.0":
             cycle.chunked_encoding = False
 
     async def take(self) -> Sink | str:
         """The socket as a sink, or the reason why it cannot be had."""
         for _ in range(_PATIENCE):
-            if self._status:
+            cycle = self._cycle()
+            if cycle is None or cycle.status:
                 break
             await asyncio.sleep(0)
-        cycle, protocol = self._cycle, self._protocol
-        reason = self._obstacle(cycle)
-        if reason is not None or cycle is None:
-            if cycle is not None and cycle.chunked_encoding is False:
-                protocol.transport.close()  # prepared for HTTP/1.0, which ASGI cannot go on with
-            return reason or "the request was not watched"
-        transport, connections = protocol.transport, protocol.connections
-        sink = TransportSink(
-            transport, chunked=bool(cycle.chunked_encoding), ended=connections.discard
-        )
-        connections.discard(protocol)
-        connections.add(sink)  # type: ignore[arg-type]
-        transport.set_protocol(sink)
-        transport.resume_reading()
-        _let_go(protocol, cycle)
-        self._cycle = None
-        return sink
-
-    def _obstacle(self, cycle: httptools_impl.RequestResponseCycle | None) -> str | None:
-        protocol = self._protocol
-        obstacles = {
-            "a middleware held the response back": not self._status,
-            "the response is not a plain 200": self._status != 200 or self._encoded,
-            "the request was not watched": cycle is None or cycle is not protocol.cycle,
-            "the request is not finished": cycle is not None and cycle.more_body,
-            "the response is finished": cycle is not None and cycle.response_complete,
-            "another request waits on the connection": bool(protocol.pipeline),
-            "the reader has left": protocol.transport.is_closing(),
-        }
-        return next((reason for reason, holds in obstacles.items() if holds), None)
+        cycle, protocol = self._cycle(), self._protocol()
+        if cycle is None or protocol is None:
+            return "the reader has left"
+        reason = _obstacle(protocol, cycle)
+        if reason is None:
+            return _swap(protocol, cycle)
+        if cycle.chunked_encoding is False:
+            protocol.transport.close()  # prepared for HTTP/1.0, which ASGI cannot go on with
+        return reason
 
 
-def _let_go(protocol: Protocol, cycle: httptools_impl.RequestResponseCycle) -> None:
+def _obstacle(protocol: Protocol, cycle: Cycle) -> str | None:
+    obstacles = {
+        "the reader has left": cycle.disconnected or protocol.transport.is_closing(),
+        "a middleware held the response back": not cycle.status,
+        "the response is not a plain 200": cycle.status != 200 or cycle.encoded,
+        "the response is finished": cycle.response_complete,
+        "the request is not finished": cycle.more_body,
+        "another request waits on the connection": bool(protocol.pipeline)
+        or cycle is not protocol.cycle,
+    }
+    return next((reason for reason, holds in obstacles.items() if holds), None)
+
+
+def _swap(protocol: Protocol, cycle: Cycle) -> Sink:
+    """Put a sink into the protocol's place, as uvicorn does when a WebSocket begins."""
+    transport, connections = protocol.transport, protocol.connections
+    sink = TransportSink(transport, chunked=bool(cycle.chunked_encoding), ended=connections.discard)
+    connections.discard(protocol)
+    connections.add(sink)  # type: ignore[arg-type]
+    transport.set_protocol(sink)
+    transport.resume_reading()
+    _let_go(protocol, cycle)
+    return sink
+
+
+def _let_go(protocol: Protocol, cycle: Cycle) -> None:
     """End uvicorn's part quietly, and break its circles so that memory is free at once."""
     cycle.disconnected = True
     cycle.on_response = _nothing
     cycle.message_event.set()
     protocol.parser = None  # type: ignore[assignment]
     protocol.cycle = None  # type: ignore[assignment]
+    protocol.scope = None  # type: ignore[assignment]
 
 
 _CYCLE_NAMES = (
@@ -148,6 +164,10 @@ def missing() -> list[str]:
         if name not in protocol_names
     ]
     lacking += [f"{cycle.__name__}.{name}" for name in _CYCLE_NAMES if name not in cycle_names]
+    try:
+        object.__new__(cycle).__class__ = Cycle
+    except TypeError:
+        lacking.append(f"{cycle.__name__}.__dict__")
     return lacking
 
 

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 import alimi.uvicorn
-from alimi import Alimi, Settings
-from alimi.sinks import MAX_UNASKED, AsgiSink, TransportSink
-from tests.support.reader import Reader
+from alimi.sinks import AsgiSink, TransportSink
+from tests.fast.site import FAST, SERVERS, TLS, Send, Server, site
 
-Send = Callable[[Any], Awaitable[None]]
+#: What uvicorn and we make for a connection or a request.
+MADE = ("Stream", "Position", "TransportSink", "Protocol", "Cycle", "Handover", "FlowControl")
+
+
+def made() -> Counter[str]:
+    """How many of each are there, garbage that nobody has collected among them."""
+    names = (type(each).__name__ for each in gc.get_objects())
+    return Counter(name for name in names if name in MADE)
 
 
 class Slowly(BaseHTTPMiddleware):
@@ -51,111 +54,6 @@ def compressing(app: Any) -> Any:
     return wrapped
 
 
-class Site:
-    """An application on a uvicorn in this process."""
-
-    def __init__(self, alimi: Alimi, server: uvicorn.Server, port: int) -> None:
-        self.alimi = alimi
-        self.server = server
-        self.port = port
-        self.clients: list[Client] = []
-
-    def sinks(self) -> list[Any]:
-        """The sinks of all open streams."""
-        (started,) = self.alimi._runtimes.values()
-        return [s.sink for group in started.result().hub._streams.values() for s in group]
-
-    async def open(self, head: str = "GET / HTTP/1.1\r\nHost: x\r\n\r\n", **socks: int) -> Client:
-        """Connect and read until `hello`."""
-        client = await Client.connect(self.port, **socks)
-        self.clients.append(client)
-        client.writer.write(head.encode())
-        await client.until(b"event: hello")
-        return client
-
-
-class Client:
-    """One raw connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.data = b""
-
-    @classmethod
-    async def connect(cls, port: int, receive_buffer: int = 0) -> Client:
-        sock = socket.socket()
-        if receive_buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-        return cls(*await asyncio.open_connection(sock=sock))
-
-    async def until(self, mark: bytes) -> bytes:
-        async with asyncio.timeout(10):
-            while mark not in self.data:
-                more = await self.reader.read(65_536)
-                assert more, self.data
-                self.data += more
-        return self.data
-
-    async def end(self) -> bytes:
-        async with asyncio.timeout(20):
-            self.data += await self.reader.read()
-        return self.data
-
-
-@contextmanager
-def own_signals() -> Iterator[None]:
-    """uvicorn installs no handlers outside its own run()."""
-    yield
-
-
-@asynccontextmanager
-async def site(
-    folder: Path, *middleware: Any, app: Any = None, **settings: Any
-) -> AsyncIterator[Site]:
-    """Serve one stream route at /."""
-    alimi = Alimi(folder / "alimi.db", settings=Settings(**settings))
-
-    async def stream(request: Request) -> Any:
-        return alimi.stream(request, request.query_params.get("u", "2"))
-
-    inner: Any = Starlette(routes=[Route("/", stream)], middleware=list(middleware))
-    config = uvicorn.Config(
-        app(inner) if app else inner, port=0, http=alimi_protocol(), log_level="warning",
-        lifespan="off", timeout_graceful_shutdown=10,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    server.capture_signals = own_signals  # type: ignore[method-assign]
-    serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn offers no event for it
-        await asyncio.sleep(0)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    here = Site(alimi, server, port)
-    try:
-        await alimi.start()
-        yield here
-    finally:
-        for client in here.clients:
-            client.writer.transport.abort()
-        await alimi.drain()
-        server.should_exit = True
-        await serving
-        await alimi.close()
-
-
-def alimi_protocol() -> Any:
-    return alimi.uvicorn.Protocol
-
-
-async def told(client: Client, site: Site) -> None:
-    """The stream works: something live reaches the reader."""
-    kind = site.alimi.kind("k", category="c", text={"en": "Hello {object.id}"})
-    await kind.notify(to=2, object=12)
-    assert b"Hello 12" in await client.until(b"Hello 12")
-
-
 async def test_a_stream_is_handed_over_and_costs_no_task(tmp_path: Path) -> None:
     """Ten open streams: ten transport sinks and not one task more."""
     async with site(tmp_path) as here:
@@ -165,7 +63,7 @@ async def test_a_stream_is_handed_over_and_costs_no_task(tmp_path: Path) -> None
         assert [type(sink) for sink in here.sinks()] == [TransportSink] * 10
         assert len(asyncio.all_tasks()) == before
         for client in (first, *clients):
-            await told(client, here)
+            await here.told(client)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +89,7 @@ async def test_middlewares_have_their_say(
         head_bytes = client.data.partition(b"\r\n\r\n")[0].lower()
         assert expected in head_bytes
         assert b"content-encoding" not in head_bytes
-        await told(client, here)
+        await here.told(client)
 
 
 async def test_an_encoded_response_stays_with_asgi(tmp_path: Path) -> None:
@@ -199,92 +97,64 @@ async def test_an_encoded_response_stays_with_asgi(tmp_path: Path) -> None:
     async with site(tmp_path, app=compressing) as here:
         client = await here.open()
         assert [type(sink) for sink in here.sinks()] == [AsgiSink]
-        await told(client, here)
+        await here.told(client)
 
 
-async def test_http_1_0_gets_no_chunks(tmp_path: Path) -> None:
-    """An old proxy reads plain bytes until the end."""
+@pytest.mark.parametrize("secure", [FAST, TLS], ids=["plain", "tls"])
+async def test_streams_are_all_that_is_held_and_leave_nothing(
+    tmp_path: Path, secure: Server
+) -> None:
+    """Nothing of uvicorn lives as long as a stream, and no collector is needed after one."""
+    async with site(tmp_path, server=secure, max_streams_per_recipient=100) as here:
+        (await here.open()).writer.close()
+        await here.forgotten()
+        gc.collect()
+        gc.disable()
+        try:
+            before = made()
+            clients = [await here.open() for _ in range(60)]
+            held = made() - before
+            assert held == {"Stream": 60, "Position": 60, "TransportSink": 60}
+            for client in clients:
+                client.writer.close()
+            await here.forgotten()
+            await asyncio.sleep(0)
+            assert made() - before == {}
+        finally:
+            gc.enable()
+
+
+async def test_a_short_request_leaves_nothing_either(tmp_path: Path) -> None:
+    """The offer that each GET bears makes no circle of references."""
     async with site(tmp_path) as here:
-        client = await here.open("GET / HTTP/1.0\r\n\r\n")
-        await told(client, here)
-        head, _, body = client.data.partition(b"\r\n\r\n")
-        assert b"transfer-encoding" not in head.lower()
-        assert b"connection: close" in head.lower()
-        reader = Reader()
-        reader.connect()
-        reader.feed(body)
-        assert len(reader.shown) == 1
+        client = await here.connect()
+        client.say("GET /short HTTP/1.1\r\nHost: x\r\n\r\n")
+        await client.until(b"short")
+        gc.collect()
+        gc.disable()
+        try:
+            before = made()
+            for count in range(2, 30):
+                client.say("GET /short HTTP/1.1\r\nHost: x\r\n\r\n")
+                while client.complete < count:
+                    await client.more()
+            await asyncio.sleep(0)
+            assert made() - before == {}
+        finally:
+            gc.enable()
 
 
-async def test_a_reader_that_talks_is_ignored_and_then_cut(tmp_path: Path) -> None:
-    """G8: a second request on the connection is not answered; a flood ends it."""
-    async with site(tmp_path) as here:
-        client = await here.open()
-        client.writer.write(b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
-        await told(client, here)
-        assert client.data.count(b"HTTP/1.1 200") == 1
-        client.writer.write(b"x" * (MAX_UNASKED + 1))
-        with pytest.raises((ConnectionResetError, AssertionError)):
-            await client.until(b"never")
-        assert here.sinks() == []
-
-
-@pytest.mark.parametrize("how", ["close", "half-close", "reset"])
-async def test_a_reader_that_leaves_is_forgotten(tmp_path: Path, how: str) -> None:
-    """However it goes, its stream is gone from the hub and from the server."""
-    async with site(tmp_path) as here:
-        client = await here.open()
+@pytest.mark.parametrize("server", [each for each in SERVERS if each.fast], ids=lambda it: it.name)
+async def test_sockets_are_prepared(server: Server, tmp_path: Path) -> None:
+    """No 40 ms of Nagle on a listener whose protocol is not named, and little in the kernel."""
+    async with site(tmp_path, server=server) as here:
+        await here.open()
         (sink,) = here.sinks()
-        gone = asyncio.Event()
-        ended = sink._ended
-
-        def note(it: TransportSink) -> None:
-            ended(it)
-            gone.set()
-
-        sink._ended = note
-        if how == "half-close":
-            client.writer.write_eof()
-        elif how == "reset":
-            client.writer.transport.abort()
-        else:
-            client.writer.close()
-        async with asyncio.timeout(10):
-            await gone.wait()
-        assert here.sinks() == []
-        assert sink not in here.server.server_state.connections
-
-
-async def test_a_reader_that_never_reads_is_bounded(tmp_path: Path) -> None:
-    """G8: the process holds one cap of bytes for it, and it catches up when it reads again."""
-    async with site(tmp_path, backlog_bytes=20_000) as here:
-        client = await here.open(receive_buffer=4_096)
-        (sink,) = here.sinks()
-        kind = here.alimi.kind("k", category="c", text={"en": "Hello {object.id}"})
-        for first in range(0, 2_000, 100):
-            await here.alimi.append(
-                [
-                    kind.kind.event(to=2, object=first + n, data={"filler": "x" * 400})
-                    for n in range(100)
-                ]
-            )
-            await here.alimi.flush()
-            assert sink.backlog < 20_000 + 256 * 1_024
-        assert b"Hello 1999" in await client.until(b"Hello 1999")
-        numbers = [f'Hello {n}"'.encode() for n in range(2_000)]
-        assert all(client.data.count(each) == 1 for each in numbers)
-
-
-async def test_a_stopping_server_says_bye_to_each(tmp_path: Path) -> None:
-    """uvicorn's own shutdown reaches every stream: bye, a delay of its own, a clean end."""
-    async with site(tmp_path) as here:
-        clients = [await here.open() for _ in range(50)]
-        here.server.should_exit = True
-        answers = [await client.end() for client in clients]
-        assert all(b"event: bye" in answer for answer in answers)
-        assert all(answer.endswith(b"0\r\n\r\n") for answer in answers)
-        delays = {answer.rpartition(b"retry: ")[2].split(b"\n")[0] for answer in answers}
-        assert len(delays) > 20
+        sock = sink._transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 4 * 65_536
+        if not server.unix:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
 
 
 def test_this_uvicorn_has_what_the_fast_path_needs() -> None:
