@@ -1,70 +1,97 @@
-"""`python -m benchmarks [measure …] [--rounds 3] [--out file.json]`."""
+"""`scripts/bench [measure …] [--rounds 3] [--only NAME …] [--out FILE] [--page]`."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import datetime as dt
-import json
-import os
-import platform
-import sqlite3
-import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measures import MEASURES, Measure
+from benchmarks import machine, page, picture, tables
+from benchmarks.entrants import ALIMI, OURS, ROOT, Entrant
+from benchmarks.measures import MEASURES, TINY, Size
+from benchmarks.peers.install import peers
+from benchmarks.results import Results, load
+
+RESULTS = ROOT / "benchmarks" / "results"
 
 
-def main() -> None:
-    """Take the measures in turn, several rounds, and print medians."""
-    parser = argparse.ArgumentParser(description="Measure Alimi on this machine.")
+def main(words: Sequence[str] | None = None) -> None:
+    """Take the measures in turn, several rounds, print the table, and keep the figures."""
+    asked = _arguments(words)
+    if asked.draw:
+        results = load(asked.draw)
+    else:
+        results = measure(asked)
+        results.save(asked.out)
+    print(tables.text(results))
+    if asked.page:
+        page.fill(results, asked.out if not asked.draw else asked.draw)
+        picture.draw(results, page.PICTURE)
+
+
+def measure(asked: argparse.Namespace) -> Results:
+    """Every entrant in every round, in turn: all share the mood of the machine."""
+    entrants, left_out = _entrants(asked.only, alone=asked.alone)
+    results = Results(machine.facts(), {each.name: each.note for each in entrants}, left_out)
+    machine.take_load_cores()
+    size = TINY if asked.tiny else Size()
+    for number in range(asked.rounds):
+        for name in asked.measures or MEASURES:
+            for entrant in entrants:
+                if _can(name, entrant):
+                    _take(results, name, number, entrant, size)
+        results.save(asked.out)
+    return results
+
+
+def _take(results: Results, name: str, number: int, entrant: Entrant, size: Size) -> None:
+    print(f"round {number + 1}, {name}: {entrant.name} …", file=sys.stderr, flush=True)
+    take, _ = MEASURES[name]
+    with tempfile.TemporaryDirectory(prefix="alimi-bench-") as folder:
+        try:
+            results.add(name, number, entrant.name, take(entrant, Path(folder), size))
+        except (RuntimeError, OSError) as error:
+            line = f"{name} of {entrant.name}, round {number + 1}: {error}"
+            results.left_out.append(line)
+            print(line, file=sys.stderr)
+
+
+def _can(name: str, entrant: Entrant) -> bool:
+    _, for_peers = MEASURES[name]
+    if not for_peers:
+        return entrant == ALIMI
+    return entrant.paces or name != "latency"
+
+
+def _entrants(only: list[str], *, alone: bool) -> tuple[list[Entrant], list[str]]:
+    others, left_out = ([], []) if alone else peers()
+    for line in left_out:
+        print(line, file=sys.stderr)
+    everybody = [*OURS, *others]
+    chosen = [each for each in everybody if not only or each.name in only]
+    return chosen, left_out
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description="Measure Alimi and its peers on this machine."
+    )
     parser.add_argument("measures", nargs="*", help=f"of {', '.join(MEASURES)}; default: all")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="also write the results here, as JSON")
-    asked = parser.parse_args()
+    parser.add_argument("--only", nargs="*", default=[], help="entrants by name; default: all")
+    parser.add_argument("--alone", action="store_true", help="no peers, install nothing")
+    parser.add_argument("--tiny", action="store_true", help="a trial of the benchmark itself")
+    parser.add_argument("--out", type=Path, default=RESULTS / "latest.json")
+    parser.add_argument("--draw", type=Path, help="measure nothing, show these results")
+    parser.add_argument(
+        "--page", action="store_true", help="fill docs/performance.md and its picture"
+    )
+    asked = parser.parse_args(words)
     if unknown := set(asked.measures) - set(MEASURES):
         parser.error(f"no such measure: {', '.join(sorted(unknown))}")
-    names = asked.measures or list(MEASURES)
-    if os.cpu_count() != 1:
-        os.sched_setaffinity(0, set(range(1, os.cpu_count() or 2)))
-    results: dict[str, dict[str, list[float]]] = {name: {} for name in names}
-    for number in range(asked.rounds):
-        for name in names:
-            print(f"round {number + 1}/{asked.rounds}: {name} …", file=sys.stderr, flush=True)
-            with tempfile.TemporaryDirectory() as folder:
-                figures = asyncio.run(_take(MEASURES[name], Path(folder)))
-            for figure, value in figures.items():
-                results[name].setdefault(figure, []).append(round(value, 2))
-    show(results)
-    if asked.out:
-        asked.out.write_text(json.dumps({"machine": facts(), "results": results}, indent=2) + "\n")
-
-
-async def _take(measure: Measure, folder: Path) -> dict[str, float]:
-    return await measure(folder)
-
-
-def show(results: dict[str, dict[str, list[float]]]) -> None:
-    """A table: median, minimum, maximum."""
-    print(f"{'measure':44} {'median':>12} {'min':>12} {'max':>12}")
-    for name, figures in results.items():
-        for figure, values in figures.items():
-            middle = statistics.median(values)
-            label = f"{name}: {figure}"
-            print(f"{label:44} {middle:12,.1f} {min(values):12,.1f} {max(values):12,.1f}")
-
-
-def facts() -> dict[str, object]:
-    """What the numbers belong to."""
-    return {
-        "date": dt.datetime.now(tz=dt.UTC).date().isoformat(),
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "sqlite": sqlite3.sqlite_version,
-    }
+    return asked
 
 
 if __name__ == "__main__":

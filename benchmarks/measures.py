@@ -2,99 +2,282 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from alimi import Alimi
-from benchmarks.load import Tally, running
+import msgspec
 
-_AT = re.compile(rb'"data":\{"at":([0-9.]+)\}')
+from benchmarks import machine
+from benchmarks.asking import Line, get, post, volley
+from benchmarks.entrants import Entrant
+from benchmarks.process import Process
+from benchmarks.readers import Readers
+from benchmarks.server import API_KEY
 
+Figures = dict[str, float]
 
-async def fan_out(folder: Path, streams: int = 1_000, events: int = 100) -> dict[str, float]:
-    """B1: one event at a time to many streams of one recipient, through the durable pipeline."""
-    async with running(folder) as server:
-        tally = Tally("2")
-        before = server.resident()
-        await tally.open(server, streams)
-        memory = server.resident() - before
-        cpu, started = server.cpu(), time.monotonic()
-        for number in range(events):
-            await server.get("/burst?u=2&n=1")
-            await tally.reached("notifications", (number + 1) * streams)
-        cpu, took = server.cpu() - cpu, time.monotonic() - started
-        tally.close()
-    return {
-        "deliveries per CPU-second": streams * events / cpu,
-        "deliveries per second": streams * events / took,
-        "KB per idle stream": memory / streams / 1_024,
-    }
+#: Notifications that a reader can have before the first that is measured.
+_WARM = 5
+#: Streams that are opened before memory and CPU are counted.
+_EARLY = 100
+_STAMP = re.compile(rb'"n": ?(\d+), ?"at": ?([\d.]+)')
+_ID = re.compile(rb"id: ?(\S+)")
 
 
-async def burst(folder: Path, streams: int = 1_000, events: int = 100) -> dict[str, float]:
-    """B2: a hundred events at once to the same streams."""
-    async with running(folder) as server:
-        tally = Tally("2")
-        await tally.open(server, streams)
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    streams: int = 1_000
+    events: int = 100
+    burst: int = 100
+    crowd: int = 19_000
+    fired: int = 1_000
+    durable: int = 50_000
+    singles: int = 20_000
+    posts: int = 10_000
+    rate: int = 500
+    seconds: int = 4
+    storm: int = 10_000
+
+
+TINY = Size(
+    streams=10, events=3, burst=10, crowd=20, fired=10, durable=2_000, singles=200, posts=50,
+    rate=100, seconds=1, storm=20,
+)  # fmt: skip
+
+
+@contextmanager
+def _open(
+    entrant: Entrant, folder: Path, recipients: list[int]
+) -> Iterator[tuple[Process, Readers, Line]]:
+    """A server with one stream open for each of these recipients."""
+    with entrant.started(folder) as server:
+        readers, line = Readers(server.port), Line(server.port)
+        try:
+            readers.open([entrant.opening(each) for each in recipients], entrant.ready)
+            yield server, readers, line
+        finally:
+            readers.close()
+            line.close()
+
+
+def fan_out(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """B1, B2: one event at a time to many streams of one recipient, then many events at once."""
+    with _open(entrant, folder, [0] * size.streams) as (server, readers, line):
+        _one_by_one(entrant, readers, line, size.streams, _WARM)
         cpu = server.cpu()
-        await server.get(f"/burst?u=2&n={events}")
-        await tally.reached("notifications", streams * events)
-        cpu = server.cpu() - cpu
-        tally.close()
-    return {"deliveries per CPU-second": streams * events / cpu}
+        _one_by_one(entrant, readers, line, size.streams, size.events)
+        singly = size.streams * size.events / (server.cpu() - cpu)
+        cpu, before, wanted = server.cpu(), readers.count, size.streams * size.burst
+        done = entrant.fire(line, size.burst, 1, "&burst=1")
+        came = readers.wait(before + wanted, patience=2) - before
+        done()
+        figures = {
+            "B1 deliveries per CPU-second": singly,
+            "B2 deliveries per CPU-second": came / (server.cpu() - cpu),
+            "B2 arrived, %": 100 * came / wanted,
+        }
+        if entrant.durable:
+            figures["B2 readers that fell behind"] = _metric(line, "alimi_streams_behind_total")
+    return figures
 
 
-async def durable(folder: Path, count: int = 20_000) -> dict[str, float]:
-    """B5: durable notifications into inboxes (SQLite, synchronous=FULL), nobody connected."""
-    alimi = Alimi(folder / "durable.db")
-    kind = alimi.kind("bench", category="bench", text={"en": "Hello {object.id}"})
-    await alimi.start()
-    started = time.monotonic()
-    for first in range(0, count, 1_000):
-        await alimi.append([kind.kind.event(to=str(first + n), object=n) for n in range(1_000)])
-    await alimi.flush()
-    bulk = count / (time.monotonic() - started)
-    started = time.monotonic()
-    singles = count // 2
-
-    async def producer(share: int) -> None:
-        for number in range(share):
-            await kind.notify(to=str(number), object=number)
-
-    await asyncio.gather(*(producer(singles // 200) for _ in range(200)))
-    single = singles / (time.monotonic() - started)
-    await alimi.close()
-    return {"bulk per second": bulk, "single notify() per second, 200 producers": single}
+def _one_by_one(entrant: Entrant, readers: Readers, line: Line, streams: int, events: int) -> None:
+    """The next event only when all have the last."""
+    for _ in range(events):
+        target = readers.count + streams
+        done = entrant.fire(line, 1, 1)
+        if readers.wait(target, patience=5) < target:
+            raise RuntimeError(f"{entrant.name}: {target - readers.count} deliveries are missing")
+        done()
 
 
-async def latency(folder: Path, rate: int = 500, seconds: int = 4) -> dict[str, float]:
-    """B6: from the call of notify() to the bytes at the client, at a steady rate."""
-    async with running(folder) as server:
-        tally, waits = Tally("2"), list[float]()
+def small_crowd(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """B3, B4, B8 with as many connected recipients as a small site has."""
+    return _crowd(entrant, folder, size.streams, size.fired)
 
-        def note(data: bytes) -> None:
-            now = time.monotonic()
-            waits.extend((now - float(at)) * 1_000 for at in _AT.findall(data))
 
-        await tally.open(server, 1)
-        tally.on_data = note
-        await server.get(f"/pace?u=2&n={rate * seconds}&rate={rate}")
-        await tally.reached("notifications", rate * seconds)
-        tally.close()
-    waits.sort()
+def large_crowd(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """The same with as many as the descriptor limit allows, or as the entrant bears."""
+    streams = machine.most_streams(min(size.crowd, entrant.most))
+    # Where each event costs milliseconds, fewer of them say as much.
+    return _crowd(entrant, folder, streams, size.fired if entrant.name != "NestJS" else 200)
+
+
+def _crowd(entrant: Entrant, folder: Path, streams: int, events: int) -> Figures:
+    with entrant.started(folder) as server:
+        readers, line = Readers(server.port), Line(server.port)
+        entrant.fire(line, 1, streams)()
+        # The first streams load code and fill pools; they stay open and are not counted.
+        early = range(streams, streams + max(1, min(_EARLY, streams // 10)))
+        readers.open([entrant.opening(each) for each in early], entrant.ready)
+        cpu, resident = server.cpu(), server.resident()
+        took = readers.open([entrant.opening(each) for each in range(streams)], entrant.ready)
+        figures = {
+            "streams": float(streams),
+            "B4 KB resident per idle stream": (server.resident() - resident) / streams / 1_024,
+            "B8 CPU per new stream, µs": (server.cpu() - cpu) / streams * 1e6,
+            "B8 new streams per second": streams / took,
+        }
+        _fire_all(entrant, readers, line, streams, _WARM)
+        cpu = server.cpu()
+        _fire_all(entrant, readers, line, streams, events)
+        figures["B3 CPU per event to one of them, µs"] = (server.cpu() - cpu) / events * 1e6
+        readers.close()
+        line.close()
+    return figures
+
+
+def _fire_all(entrant: Entrant, readers: Readers, line: Line, of: int, events: int) -> None:
+    """Events one after another, each to another recipient."""
+    target = readers.count + events
+    done = entrant.fire(line, events, of)
+    if readers.wait(target, patience=10) < target:
+        raise RuntimeError(f"{entrant.name}: {target - readers.count} events are missing")
+    done()
+
+
+def latency(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """B6: to the bytes at the client at a steady rate; from the call, and from the commit."""
+    recipients, count = min(100, size.streams), size.rate * size.seconds
+    arrivals: list[tuple[int, float, float]] = []
+
+    def note(data: bytes) -> None:
+        now = machine.now()
+        arrivals.extend((int(number), float(at), now) for number, at in _STAMP.findall(data))
+
+    with _open(entrant, folder, list(range(recipients))) as (_, readers, line):
+        _fire_all(entrant, readers, line, recipients, _WARM)
+        readers.on_data = note
+        done = entrant.fire(line, count, recipients, f"&rate={size.rate}")
+        readers.wait(readers.count + count, patience=5)
+        committed = msgspec.json.decode(done()) if entrant.durable else None
+    figures = _percentiles("call", [now - at for _, at, now in arrivals])
+    if committed is not None:
+        waits = [max(0.0, now - committed[number]) for number, _, now in arrivals]
+        figures |= _percentiles("commit", waits)
+    return figures
+
+
+def _percentiles(since: str, waits: list[float]) -> Figures:
+    ordered = sorted(wait * 1_000 for wait in waits)
     return {
-        "p50 ms": waits[len(waits) // 2],
-        "p99 ms": waits[len(waits) * 99 // 100],
+        f"B6 {since} to bytes, p50, ms": ordered[len(ordered) // 2],
+        f"B6 {since} to bytes, p99, ms": ordered[len(ordered) * 99 // 100],
     }
 
 
-Measure = Callable[[Path], Awaitable[dict[str, float]]]
-MEASURES: dict[str, Measure] = {
-    "fan-out": fan_out,
-    "burst": burst,
-    "durable": durable,
-    "latency": latency,
+def durable(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """B5: durable notifications into inboxes (SQLite, synchronous=FULL), nobody connected."""
+    with entrant.started(folder, machine.all_cores()) as server:
+        line = Line(server.port)
+        bulk = float(_ask(line, f"/bulk?n={size.durable}"))
+        many = float(_ask(line, f"/crowd?n={size.durable}"))
+        recorded, applied = msgspec.json.decode(
+            _ask(line, f"/singles?n={size.singles}&producers=200"), type=tuple[float, float]
+        )
+        line.close()
+    return {
+        "B5 in batches of 1,000 events, per second": size.durable / bulk,
+        "B5 one event to 1,000 recipients, per second": size.durable / many,
+        "B5 single notify(), 200 producers, recorded per second": size.singles / recorded,
+        "B5 single notify(), in the inboxes, per second": size.singles / applied,
+        **_posted(entrant, folder, size),
+    }
+
+
+def _posted(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    body = b'{"kind":"bench","to":"7","object":"7","data":{"mark":"~"}}'
+    headers = ("Content-Type: application/json", f"Authorization: Bearer {API_KEY}")
+    request = post("/api/v1/events", body, *headers)
+    with entrant.started(folder) as server:
+        line = Line(server.port)
+        volley(server.port, request, min(200, size.posts), 64)
+        cpu = server.cpu()
+        took = volley(server.port, request, size.posts, 64)
+        _ask(line, "/flush")
+        cpu = server.cpu() - cpu
+        line.close()
+    return {
+        "B5 over HTTP, one a request, one core, per second": size.posts / took,
+        "B5 over HTTP, CPU per request, µs": cpu / size.posts * 1e6,
+    }
+
+
+def reconnect(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """B7: everybody comes back at once, with nothing missed and with ten missed each."""
+    with entrant.started(folder) as server:
+        line = Line(server.port)
+        _ask(line, f"/missed?each=1&of={size.storm}")
+        cursors = [""] * size.storm
+        _storm(entrant, server, line, [None] * size.storm, cursors, missed=0)
+        figures = _storm(entrant, server, line, list(cursors), cursors, missed=0)
+        named = {f"B7 nothing missed: {name}": value for name, value in figures.items()}
+        _ask(line, f"/missed?each=10&of={size.storm}")
+        figures = _storm(entrant, server, line, list(cursors), cursors, missed=10)
+        named |= {f"B7 ten missed: {name}": value for name, value in figures.items()}
+        line.close()
+    return named
+
+
+def _storm(
+    entrant: Entrant,
+    server: Process,
+    line: Line,
+    asked: list[str | None],
+    cursors: list[str],
+    *,
+    missed: int,
+) -> Figures:
+    """Open all with what each asks for, note where each stands then, and leave again."""
+    readers = Readers(server.port)
+
+    def note(index: int, said: bytes) -> None:
+        cursors[index] = _ID.findall(said)[-1].decode()
+
+    readers.on_open = note
+    reads, cpu, started = _metric(line, "alimi_store_reads_total"), server.cpu(), machine.now()
+    requests = [entrant.opening(index, cursor) for index, cursor in enumerate(asked)]
+    readers.open(requests, entrant.ready)
+    count = readers.wait(missed * len(asked), patience=10)
+    took, cpu = machine.now() - started, server.cpu() - cpu
+    reads = _metric(line, "alimi_store_reads_total") - reads
+    if count != missed * len(asked):
+        raise RuntimeError(f"{count} notifications came, not {missed * len(asked)}")
+    readers.close()
+    while _metric(line, "alimi_streams") > 0:
+        machine.pause()
+    return {
+        "streams per second": len(asked) / took,
+        "CPU per stream, µs": cpu / len(asked) * 1e6,
+        "store reads": reads,
+    }
+
+
+def _ask(line: Line, path: str) -> bytes:
+    line.send(get(path))
+    return line.answer()
+
+
+def _metric(line: Line, name: str) -> float:
+    for row in _ask(line, "/api/metrics").decode().splitlines():
+        if row.startswith(f"{name} "):
+            return float(row.split()[1])
+    return 0.0
+
+
+Measure = Callable[[Entrant, Path, Size], Figures]
+
+#: By name; whether peers can do it too.
+MEASURES: dict[str, tuple[Measure, bool]] = {
+    "fan-out": (fan_out, True),
+    "small crowd": (small_crowd, True),
+    "large crowd": (large_crowd, True),
+    "latency": (latency, True),
+    "durable": (durable, False),
+    "reconnect": (reconnect, False),
 }
