@@ -8,15 +8,23 @@ import time
 
 
 class Line:
-    """A connection that stays open; a request may be sent before its answer is wanted."""
+    """A connection that stays open if the server lets it; an answer is asked for by itself."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), 120)
+        self._port = port
+        self._connect()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self._port), 120)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._left = b""
+        self._ends = False
 
     def send(self, request: bytes) -> None:
         """Ask; the server works while we do something else."""
+        if self._ends:
+            self.close()
+            self._connect()
         self._socket.sendall(request)
 
     def answer(self) -> bytes:
@@ -27,6 +35,7 @@ class Line:
         if not head.startswith(b"http/1.1 2"):
             raise RuntimeError(self._left[:300].decode("latin-1"))
         self._left = self._left[at + 4 :]
+        self._ends = b"connection: close" in head
         if b"transfer-encoding: chunked" in head:
             return self._chunks()
         length = head.partition(b"content-length:")[2].partition(b"\r")[0]

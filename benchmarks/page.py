@@ -11,7 +11,8 @@ from benchmarks.results import Results
 
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "performance.svg"
-_BLOCK = re.compile(r"(<!-- figures: begin -->\n).*(<!-- figures: end -->)", re.DOTALL)
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+_BLOCK = re.compile(f"({BEGIN}\n).*({END})", re.DOTALL)
 
 
 def fill(results: Results, source: Path) -> None:

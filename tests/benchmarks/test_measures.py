@@ -1,0 +1,71 @@
+"""The benchmark itself: every measure runs and answers its figures.  No timing is asserted."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from benchmarks import page, picture, tables
+from benchmarks.entrants import ALIMI
+from benchmarks.measures import MEASURES, TINY
+from benchmarks.results import Results, load
+from benchmarks.targets import TARGETS
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """One tiny round of everything, of Alimi alone."""
+    taken = Results(machine={"date": "a day"})
+    for name, (take, _) in MEASURES.items():
+        taken.add(name, 0, ALIMI.name, take(ALIMI, tmp_path_factory.mktemp("bench"), TINY))
+    return taken
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_each_measure_answers_figures(results: Results, measure: str) -> None:
+    """Every measure runs to its end at a tiny size, and what it answers are real numbers."""
+    values = [values[ALIMI.name][0] for values in results.table[measure].values()]
+    assert values
+    assert all(value is not None and math.isfinite(value) and value >= 0 for value in values)
+
+
+def test_nothing_is_lost_in_a_burst(results: Results) -> None:
+    """A burst arrives whole, and no reader has to fall behind for it."""
+    assert results.of("fan-out", "B2 arrived, %", ALIMI.name) == [100]
+    assert results.of("fan-out", "B2 readers that fell behind", ALIMI.name) == [0]
+
+
+def test_each_target_names_figures_that_are_taken(results: Results) -> None:
+    """A figure that was renamed does not silently drop out of the targets."""
+    own = [target for target in TARGETS if target.over is None or target.over[2] == ALIMI.name]
+    assert own
+    assert [target.text for target in own if target.reached(results) is None] == []
+
+
+def test_results_survive_the_file_and_can_be_shown(results: Results, tmp_path: Path) -> None:
+    """What is written is read back the same, as a table and as a picture."""
+    results.save(tmp_path / "results.json")
+    again = load(tmp_path / "results.json")
+    picture.draw(again, tmp_path / "picture.svg")
+    assert again == results
+    assert "B1 deliveries per CPU-second" in tables.text(again)
+    assert (tmp_path / "picture.svg").read_text("utf-8").startswith("<svg ")
+
+
+def test_the_page_has_room_for_the_figures() -> None:
+    """docs/performance.md keeps the two marks between which a run writes."""
+    text = page.PAGE.read_text("utf-8")
+    assert text.count(page.BEGIN) == text.count(page.END) == 1
+    assert text.index(page.BEGIN) < text.index(page.END)
+
+
+def test_a_ratio_comes_from_the_same_round() -> None:
+    """Of two figures only the rounds count that both have."""
+    taken = Results()
+    taken.add("m", 0, "a", {"f": 10.0})
+    taken.add("m", 1, "a", {"f": 40.0})
+    taken.add("m", 1, "b", {"f": 4.0})
+    assert taken.of("m", "f", "b") == [None, 4.0]
+    assert taken.ratio(("m", "f", "a"), ("m", "f", "b")) == (10.0, 10.0, 10.0)
