@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
+from alimi import Alimi
 from tests.support.chromium import launched
 from tests.support.processes import AppProcess, an_app
 from tests.support.processes_foreign import Curl, Foreign, HttpxSse, NodeEventSource
+from tests.support.server_app import TEXT
 
 CLIENTS = (Curl, HttpxSse, NodeEventSource)
 STREAM = "/alimi/v1/inbox/stream"
@@ -36,8 +40,16 @@ def korean(name: str) -> str:
     return f"{name} 카드를 맡으셨어요 🔔"
 
 
-async def restart(app: AppProcess) -> None:
+async def restart(app: AppProcess, user: str, *names: str) -> None:
+    """Killed, and started anew; meanwhile another process of the application records something."""
     app.kill()
+    alimi = Alimi(app.database)
+    kind = alimi.kind("card.assigned", category="cards", text=TEXT)
+    with closing(sqlite3.connect(app.database, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        for name in names:
+            kind.record(to=user, object=name, within=db)
+        db.execute("COMMIT")
     app.start()
     await asyncio.to_thread(app.wait_ready)
 
@@ -58,11 +70,10 @@ async def test_a_foreign_client_follows_through_a_restart(
         assert reader.heard[1][1] == reader.last_id
 
         place = reader.last_id
-        await restart(app)
-        for name in ("둘", "셋"):
-            await asyncio.to_thread(app.post, "/notify", name=name, to=[user])
-        await reader.until(lambda: len(reader.texts()) == 3)
-        assert reader.texts() == [korean("배포하기"), korean("둘"), korean("셋")]
+        await restart(app, user, "둘", "셋")
+        await asyncio.to_thread(app.post, "/notify", name="넷", to=[user])
+        await reader.until(lambda: len(reader.texts()) == 4)
+        assert reader.texts() == list(map(korean, ["배포하기", "둘", "셋", "넷"]))
         hellos = [each for event, each, _ in reader.heard if event == "hello"]
         assert hellos[-1] == place
         assert "reset" not in [event for event, _, _ in reader.heard]
@@ -92,10 +103,9 @@ async def test_a_page_that_only_knows_eventsource_survives_a_restart(app: AppPro
 
         await asyncio.to_thread(app.post, "/notify", name="배포하기", to=["page"])
         await page.locator("li").nth(0).wait_for()
-        await restart(app)
-        for name in ("둘", "셋"):
-            await asyncio.to_thread(app.post, "/notify", name=name, to=["page"])
-        await page.locator("li").nth(2).wait_for()
+        await restart(app, "page", "둘", "셋")
+        await asyncio.to_thread(app.post, "/notify", name="넷", to=["page"])
+        await page.locator("li").nth(3).wait_for()
         texts = await page.locator("li").all_text_contents()
-        assert texts == [korean("배포하기"), korean("둘"), korean("셋")]
+        assert texts == list(map(korean, ["배포하기", "둘", "셋", "넷"]))
         await context.close()

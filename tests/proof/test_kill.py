@@ -97,6 +97,7 @@ async def test_a_kill_at_each_point_loses_and_doubles_nothing(
         await some_work(people)
         await asyncio.to_thread(arm, app, point, random.Random(point.name).randint(1, 3))
         await asyncio.to_thread(app.wait_killed)
+        assert not people.shown_too_early(), "pushed before the commit"
         await revive(app)
         await some_work(people)
         await people.rest()

@@ -233,6 +233,17 @@ class Round:
             assert fate.outcome == "unknown" or name in self.done, f"the deed {name} is lost"
             fate.outcome = "acknowledged" if name in self.done else "rolled back"
 
+    def shown_too_early(self) -> list[str]:
+        """What a page was shown and the database does not hold; asked while the server is dead."""
+        with closing(sqlite3.connect(self.app.database)) as db:
+            kept = {each for (each,) in db.execute("SELECT id FROM alimi_notifications")}
+        return [
+            data["object"]["id"]
+            for page in self.pages
+            for _, data in page.news
+            if data["id"] not in kept
+        ]
+
     def _wrong_signals(self) -> list[Finding]:
         """A signal within a transaction that rolled back is never pushed (G2)."""
         return [

@@ -49,6 +49,7 @@ class Page:
         self.status = 0
         self._port = port
         self._path = path
+        self._asked: str | None = None
         self._news = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
@@ -89,6 +90,7 @@ class Page:
             await asyncio.sleep(KNOCK)
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._asked = self.reader.cursor
         writer.write(self._request())
         self.answer = Answer(self._feed)
         parser = httptools.HttpResponseParser(self.answer)
@@ -117,6 +119,11 @@ class Page:
     def _feed(self, body: bytes) -> None:
         known = len(self.reader.events)
         self.reader.feed(body)
-        for name, data, _ in self.reader.events[known:]:
+        for name, data, place in self.reader.events[known:]:
             if name == "message":
                 self.news.append((self.connections, data))
+            elif name == "reset":
+                self._asked = None
+            elif name == "hello" and self._asked not in {None, place}:
+                what = f"G5: hello begins at {place}, the page was at {self._asked}"
+                self.reader.complaints.append(what)
