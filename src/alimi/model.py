@@ -269,6 +269,7 @@ class BulkChange(msgspec.Struct, frozen=True):
     """More rows than a page holds that changed in one version: told as a whole.
 
     `upto` is their highest content version; a flag is set when it is the same for all of them.
+    `born` is the highest among those not deleted: a reader who knows less has never seen such rows.
     """
 
     version: int
@@ -277,6 +278,7 @@ class BulkChange(msgspec.Struct, frozen=True):
     read_at: int | None = None
     archived_at: int | None = None
     deleted: bool = False
+    born: int = 0
 
 
 class Changes(msgspec.Struct, frozen=True):

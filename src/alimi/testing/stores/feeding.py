@@ -95,6 +95,16 @@ class FeedingTests(StoreHarness):
         assert bulk.read_at is not None
         assert (bulk.archived_at, bulk.deleted, changes.more) == (None, False, False)
 
+    async def test_g5_a_bulk_change_tells_the_newest_row_in_it(self, store: FullStore) -> None:
+        """G5: `born` lets a reader know that a BulkChange holds rows it has never seen."""
+        names = await fill(store, 9)
+        await do(store, "read", upto=8)
+        (changes,) = await store.changes_after([("anna", 9)], 5)
+        assert [each.born for each in changes.items] == [8]
+        await do(store, "delete", ids=tuple(names))
+        (changes,) = await store.changes_after([("anna", 9)], 5)
+        assert [each.born for each in changes.items] == [0]
+
     async def test_a_bulk_change_in_the_middle(self, store: FullStore) -> None:
         """Rows before and behind a large version keep their place, and every page goes on."""
         await fill(store, 9)
