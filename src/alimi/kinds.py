@@ -129,9 +129,7 @@ class Kind:
             locale: clipped(template.render(fields), MAX_TEXT) for locale, template in self._texts
         }
         content = msgspec.structs.replace(content, texts=rendered, url=self._rendered_url(fields))
-        if expires_at is None and self.expires_in is not None:
-            expires_at = at + round(self.expires_in * 1000)
-        return _event(
+        event = _event(
             self.name,
             self.category,
             content,
@@ -142,6 +140,13 @@ class Kind:
             now=at,
             notify_actor=self.notify_actor,
         )
+        return event if expires_at is not None else self._expiring(event)
+
+    def _expiring(self, event: Event) -> Event:
+        if self.expires_in is None:
+            return event
+        at = _moment(event.created_at + round(self.expires_in * 1000))
+        return msgspec.structs.replace(event, expires_at=at, expires_by_kind=True)
 
     def _rendered_url(self, fields: Mapping[str, Any]) -> str | None:
         if self._url is None:

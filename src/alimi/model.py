@@ -137,7 +137,10 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="event"):
-    """A fact in the application and whom it concerns; texts are already rendered."""
+    """A fact in the application and whom it concerns; texts are already rendered.
+
+    `expires_by_kind` says that nobody chose `expires_at`: it followed from the kind and the moment.
+    """
 
     id: str
     kind: str
@@ -148,10 +151,22 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", t
     key: str | None = None
     about: str | None = None
     expires_at: int | None = None
+    expires_by_kind: bool = False
 
     def fingerprint(self) -> str:
-        """What "the same body" means for a repeated key: everything but id and time."""
-        same = msgspec.structs.replace(self, id="", created_at=0)
+        """What "the same body" means for a repeated key: what the caller said.
+
+        So neither the id nor the moment, nor what follows from it, nor the order of recipients,
+        which of a set or a query is another each time.
+        """
+        same = msgspec.structs.replace(
+            self,
+            id="",
+            created_at=0,
+            recipients=tuple(sorted(self.recipients)),
+            expires_at=None if self.expires_by_kind else self.expires_at,
+            expires_by_kind=False,
+        )
         return hashlib.sha256(msgspec.json.encode(same, order="deterministic")).hexdigest()[:32]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alimi.errors import StoreClosed
+from alimi.kinds import Kind
 from alimi.model import Retention, Signal, event_id, now_ms
 from alimi.testing.stores.harness import (
     DAY,
@@ -17,6 +18,7 @@ from alimi.testing.stores.harness import (
     deliver,
     event,
     ids,
+    rows,
     settle,
 )
 
@@ -105,6 +107,24 @@ class AppendingTests(StoreHarness):
         assert receipt.status == "conflict"
         await settle(store)
         assert len(await ids(store)) == 1
+
+    async def test_a_key_looks_at_what_the_caller_said(self, store: FullStore) -> None:
+        """Neither the moment, nor an expiry that follows from it, nor an order makes a conflict."""
+        kind = Kind("k", category="c", texts={"en": "t"}, expires_in=3600)
+        now = now_ms()
+        calls: list[tuple[int, list[str], int | None]] = [
+            (now, ["anna", "ben"], None),
+            (now + 5, ["ben", "anna"], None),
+            (now, ["anna", "ben"], now + 3_600_000),
+            (now, ["anna"], None),
+        ]
+        events = [kind.event(to=to, key="k", now=at, expires_at=end) for at, to, end in calls]
+        receipts = await store.append(events)
+        statuses = [receipt.status for receipt in receipts]
+        assert statuses == ["recorded", "repeated", "conflict", "conflict"]
+        await settle(store)
+        (row,) = (await rows(store)).values()
+        assert row.expires_at == now + 3_600_000
 
     async def test_a_key_twice_in_one_call(self, store: FullStore) -> None:
         """Within one call a key counts as used by the entry before."""
