@@ -22,7 +22,7 @@ async def page(session: AsyncSession, card_id: int, before: int | None = None) -
     """The last ones before a number, oldest first."""
     query = select(Comment).where(Comment.card_id == card_id)
     if before is not None:
-        query = query.where(Comment.id < min(before, MAX_ID))
+        query = query.where(Comment.id < before)
     rows = (await session.scalars(query.order_by(Comment.id.desc()).limit(PAGE))).all()
     return rows[::-1]
 

@@ -14,11 +14,12 @@ def find_mentions(text: str, names: Mapping[int, str]) -> set[int]:
     """
     if not names:
         return set()
-    ids = {name.casefold(): user for user, name in names.items()}
-    return {ids[found.casefold()] for found in _pattern(names.values()).findall(text)}
+    users = sorted(names, key=lambda user: len(names[user]), reverse=True)
+    matches = _pattern(names[user] for user in users).finditer(text)
+    # By its group, not by its letters: regular expressions and casefold() disagree about "İ".
+    return {users[match.lastindex - 1] for match in matches if match.lastindex}
 
 
-def _pattern(names: Iterable[str]) -> re.Pattern[str]:
-    longest_first = sorted(names, key=len, reverse=True)
-    either = "|".join(re.escape(name) for name in longest_first)
-    return re.compile(rf"(?<!\w)@({either})(?![A-Za-z0-9_])", re.IGNORECASE)
+def _pattern(longest_first: Iterable[str]) -> re.Pattern[str]:
+    either = "|".join(f"({re.escape(name)})" for name in longest_first)
+    return re.compile(rf"(?<!\w)@(?:{either})(?![A-Za-z0-9_])", re.IGNORECASE)

@@ -147,6 +147,13 @@ async def test_what_is_not_valid_is_422(emma: Person, path: str, body: object) -
     assert answer.json()["errors"][0]["field"].startswith("body")
 
 
+@pytest.mark.parametrize("before", ["0", "-1", "-" + "9" * 30, "9" * 30, "x"])
+async def test_comments_before_a_number_that_none_has(emma: Person, before: str) -> None:
+    """422, however large; never a 5xx."""
+    answer = await emma.client.get("/api/cards/3/comments", params={"before": before})
+    assert answer.status_code == 422
+
+
 async def test_a_list_that_is_missing_is_404(emma: Person) -> None:
     """A card cannot go where there is nothing."""
     for answer in (

@@ -6,7 +6,7 @@ import pytest
 
 from board.mentions import find_mentions
 
-NAMES = {1: "Emma", 2: "김지우", 3: "Emma Reid", 4: "R.D. (2)"}
+NAMES = {1: "Emma", 2: "김지우", 3: "Emma Reid", 4: "R.D. (2)", 5: "Saul Kank"}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,8 @@ NAMES = {1: "Emma", 2: "김지우", 3: "Emma Reid", 4: "R.D. (2)"}
         ("@Emma님", {1}),
         ("@R.D. (2) yes", {4}),
         ("@RxD. (2)", set()),
+        ("@Emma Re\u0131d, @Emma Re\u0130d", {3}),
+        ("@\u017faul \u212aank", {5}),
         ("Emma", set()),
         ("@ Emma", set()),
         ("", set()),

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from board import cards, comments
 from board.api.asking import Asker, TheBoard
 from board.api.shapes import CommentEdit, CommentShape
+from board.users import MAX_ID
 
 router = APIRouter(prefix="/api", tags=["comments"])
+
+Before = Annotated[int | None, Query(ge=1, le=MAX_ID)]
 
 
 @router.get("/cards/{card_id}/comments")
 async def read_comments(
-    card_id: int, board: TheBoard, asker: Asker, before: int | None = None
+    card_id: int, board: TheBoard, asker: Asker, before: Before = None
 ) -> list[CommentShape]:
     """The last fifty, oldest first; `before` a number, those before it."""
     del asker
