@@ -579,6 +579,25 @@ async def test_marks_made_offline_are_sent_later(server: FakeAlimi, visitor: Vis
     await page.wait_for_function("() => localStorage.length === 0")
 
 
+async def test_a_mark_that_failed_under_a_live_stream_is_sent_again(
+    server: FakeAlimi, visitor: Visitor
+) -> None:
+    """A 503 on one mark while the stream lives on: it is sent again without a reload."""
+    fill(server, 1)
+    page = await visitor.open()
+    await page.locator("alimi-bell .bell").click()
+    await expect(rows(page)).to_have_count(1)
+    await server.until(lambda: not server.inbox("2").counts()["unseen"])
+    server.refuse = 503
+    await rows(page).first.hover()
+    await rows(page).first.get_by_role("button", name="Mark as read").click()
+    await server.until(lambda: len(server.asked("/alimi/v1/inbox/mark")) == 2)
+    server.refuse = None
+    await server.until(lambda: bool(server.inbox("2").rows["ntag21"]["read_at"]))
+    assert len(server.asked("/alimi/v1/inbox/stream")) == 1
+    await page.wait_for_function("() => localStorage.length === 0")
+
+
 async def test_a_refused_mark_is_taken_back_and_told(server: FakeAlimi, visitor: Visitor) -> None:
     """The server says no: the row is as it was, and a sentence says so, for the ear too."""
     fill(server, 1)

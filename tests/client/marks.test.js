@@ -127,6 +127,39 @@ test("undone before it was sent, a kept mark is forgotten", async () => {
   server.stop();
 });
 
+test("two flushes at once send a mark once, and a failure keeps it shown", async () => {
+  const kept = storage();
+  const way = { status: 503 };
+  const { bodies, server, store, marks } = await setUp(kept, way);
+  marks.adopt("one");
+  await marks.send(READ);
+  await Promise.all([marks.flush(), marks.flush()]);
+  assert.equal(store.counts.unread, 0);
+  assert.ok(marks.waits);
+  way.status = 200;
+  await Promise.all([marks.flush(), marks.flush()]);
+  assert.deepEqual(bodies, [READ]);
+  assert.ok(!marks.waits);
+  server.stop();
+});
+
+test("without a storage marks wait in memory, and are sent all the same", async () => {
+  const full = storage();
+  full.setItem = () => {
+    throw new Error("QuotaExceededError");
+  };
+  for (const kept of [full, /** @type {any} */ (null)]) {
+    const way = { status: 503 };
+    const { bodies, server, marks } = await setUp(kept, way);
+    marks.adopt("one");
+    await marks.send(READ);
+    way.status = 200;
+    await marks.flush();
+    assert.deepEqual(bodies, [READ]);
+    server.stop();
+  }
+});
+
 test("at most a hundred marks are kept (G8)", async () => {
   const kept = storage();
   const { server, marks } = await setUp(kept, { status: 503 });

@@ -37,6 +37,9 @@ export class Client {
   #heard = 0;
   #looked = 0;
   #backoff = new Backoff();
+  /** Of marks that did not get through. */
+  #again = new Backoff();
+  #timer = 0;
   #told = "";
   #load = 0;
   /** @type {AbortController | null} */
@@ -78,12 +81,15 @@ export class Client {
     if (this.state === "out" || this.state === "denied") return this.#begin();
     this.#backoff.wake?.();
     this.#link?.say({ t: "poke" });
+    this.#check();
   }
 
   #leave() {
     this.#run++;
     if (this.tag) keepCursor(this.api.base, this.store.cursor);
     this.#backoff.wake?.();
+    clearTimeout(this.#timer);
+    this.#timer = 0;
     this.#link?.close();
     this.#link = null;
     this.#set("closed");
@@ -198,6 +204,21 @@ export class Client {
 
   async #flush() {
     if (await this.marks.flush()) this.#changed();
+    this.#later();
+  }
+
+  /** What did not get through is sent again, also while the stream lives on. */
+  #later() {
+    if (!this.marks.waits) this.#again.failures = 0;
+    else if (!this.#timer) {
+      this.#again.failures++;
+      const again = () => {
+        this.#timer = 0;
+        // Else the next `hello` sends them.
+        this.#check();
+      };
+      this.#timer = setTimeout(again, this.#again.next());
+    }
   }
 
   #changed() {
@@ -209,18 +230,22 @@ export class Client {
     this.tell("counts", counts);
   }
 
-  /** Back at the page: still the same recipient, and is the stream alive? */
-  async #glance() {
+  /** Back at the page: is the stream alive? */
+  #glance() {
     if (Date.now() - this.#looked < GLANCE) return;
     this.#looked = Date.now();
     this.poke();
+  }
+
+  /** Still the same recipient? Only then is sent what was kept. */
+  async #check() {
     if (this.state !== "live") return;
     const run = this.#run;
     const counts = await this.api.call("v1/inbox/counts").catch((problem) => problem);
     if (run !== this.#run) return;
-    if (counts instanceof Problem ? counts.status === 401 : tagOf(counts.cursor) !== this.tag) {
-      this.#begin();
-    }
+    if (counts instanceof Problem) counts.status === 401 ? this.#begin() : this.#later();
+    else if (tagOf(counts.cursor) !== this.tag) this.#begin();
+    else this.#flush();
   }
 
   #watch() {
@@ -282,6 +307,7 @@ export class Client {
       this.#refused(problem);
       throw problem;
     } finally {
+      this.#later();
       this.#changed();
     }
   }

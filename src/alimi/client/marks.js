@@ -13,6 +13,9 @@ export class Marks {
   /** @type {Set<Overlay>} */
   #waiting = new Set();
   #key = "";
+  /** @type {Mark[] | null} what a full or forbidden storage did not take */
+  #spare = null;
+  #busy = false;
 
   /**
    * @param {import("./api.js").Api} api
@@ -26,12 +29,18 @@ export class Marks {
     this.prefix = `alimi-marks ${api.base} `;
   }
 
+  /** Whether something is still to be sent. */
+  get waits() {
+    return !!this.#waiting.size;
+  }
+
   /** From now on marks are this recipient's; those kept for another are wiped. */
   /** @param {string} tag */
   adopt(tag) {
     if (this.#key === this.prefix + tag) return;
     this.#key = this.prefix + tag;
     this.#waiting.clear();
+    this.#spare = null;
     for (const key of Object.keys(this.storage || {})) {
       if (key.startsWith(this.prefix) && key !== this.#key) this.storage?.removeItem(key);
     }
@@ -61,6 +70,17 @@ export class Marks {
 
   /** Sends what was kept. Call when the stream has just proved who is logged in. */
   async flush() {
+    // A second sender would find nothing kept, and take it for sent.
+    if (this.#busy) return;
+    this.#busy = true;
+    try {
+      return await this.#sendKept();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #sendKept() {
     const key = this.#key;
     const marks = this.#kept();
     const overlays = [...this.#waiting];
@@ -104,6 +124,7 @@ export class Marks {
 
   /** @returns {Mark[]} */
   #kept() {
+    if (this.#spare) return this.#spare;
     try {
       return JSON.parse(this.storage?.getItem(this.#key) || "[]");
     } catch {
@@ -113,11 +134,13 @@ export class Marks {
 
   /** @param {Mark[]} marks */
   #keep(marks) {
+    marks = marks.slice(-KEPT);
+    this.#spare = this.storage ? null : marks;
     try {
-      if (marks.length) this.storage?.setItem(this.#key, JSON.stringify(marks.slice(-KEPT)));
+      if (marks.length) this.storage?.setItem(this.#key, JSON.stringify(marks));
       else this.storage?.removeItem(this.#key);
     } catch {
-      // A full or forbidden storage: they wait in memory only.
+      this.#spare = marks;
     }
   }
 }
