@@ -53,6 +53,22 @@ async def test_logging_in_again_ends_the_former_session(bench: Bench, emma: Pers
     assert (await stranger.get("/api/session")).status_code == 401
 
 
+async def test_a_page_acts_only_for_whom_it_was_made(emma: Person) -> None:
+    """A tab left open while somebody else logs in with its browser is told, and changes nothing."""
+    stale, own = {"X-Board-User": str(JIWOO)}, {"X-Board-User": str(EMMA)}
+    wanted = {"user_id": JIWOO}
+    path = "/api/cards/12/assignee"
+    for method, where in (("GET", "/api/session"), ("PATCH", path), ("DELETE", "/api/session")):
+        body = wanted if method == "PATCH" else None
+        answer = await emma.client.request(method, where, json=body, headers=stale)
+        assert answer.status_code == 409
+        assert answer.json()["type"] == "urn:alimi-board:problem:session-changed"
+    card = await emma.get("/api/cards/12")
+    assert card["assignee_id"] == EMMA
+    answer = await emma.client.patch(path, json=wanted, headers=own)
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("token", ["", "x", "가", "a" * 5000, '"quoted"'])
 async def test_a_made_up_cookie_is_nobody(bench: Bench, token: str) -> None:
     """Whatever stands in the cookie, it opens nothing and breaks nothing."""

@@ -356,6 +356,38 @@ async def test_somebody_else_logs_in_with_another_tab(
     await expect(jiwoo.badge).to_be_hidden()
 
 
+async def test_a_tab_left_open_acts_for_nobody_else(
+    served: Served, new_context: OpenContext, console: Console
+) -> None:
+    """G7: the session is somebody else's meanwhile: a click changes nothing, and that shows."""
+    console.allow("409|401")
+    jiwoo = await visit(served, new_context, JIWOO, "/cards/12")
+    with served.browser(EMMA) as emma:
+        token = emma.cookies["board_session"]
+        await jiwoo.context.add_cookies(
+            [{"name": "board_session", "value": token, "url": served.address}]
+        )
+        await jiwoo.dialog.get_by_role("button", name="박도현", exact=True).click()
+        await expect(jiwoo.page.locator("html")).to_have_attribute("lang", "en")
+        assert emma.get("/api/cards/12").json()["assignee_id"] == EMMA
+
+
+async def test_other_tabs_follow_at_once(
+    served: Served, new_context: OpenContext, console: Console
+) -> None:
+    """G7: logged in as somebody else with one tab, all become theirs, login pages included."""
+    console.allow("401|409")
+    jiwoo = await visit(served, new_context, JIWOO)
+    tab = await jiwoo.another_tab()
+    await expect(tab.locator("alimi-bell")).to_have_attribute("state", "live")
+    await tab.locator(".account").click()
+    await tab.get_by_role("button", name="로그아웃").click()
+    await expect(jiwoo.page.locator(".people")).to_be_visible()
+    await tab.locator(f'[data-user="{EMMA}"]').click()
+    for page in (tab, jiwoo.page):
+        await expect(page.locator("alimi-bell")).to_have_attribute("lang", "en")
+
+
 async def test_at_home_on_a_phone(served: Served, new_context: OpenContext) -> None:
     """One list at a time, a tap from the others; the card fills the screen; nothing sticks out."""
     emma = await visit(served, new_context, EMMA, viewport=PHONE, has_touch=True, is_mobile=True)

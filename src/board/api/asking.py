@@ -28,12 +28,22 @@ def _board(request: Request) -> Board:
 TheBoard = Annotated[Board, Depends(_board)]
 
 
-async def _asker(request: Request, board: TheBoard) -> Member:
+PageUser = Annotated[str | None, Header(alias="X-Board-User", max_length=20)]
+
+
+async def _asker(request: Request, board: TheBoard, page_user: PageUser = None) -> Member:
     member = await board.member(request.cookies.get(COOKIE))
     if member is None:
         raise Problem(401, "login_required")
     request.state.locale = member.locale
+    check_page(page_user, member)
     return member
+
+
+def check_page(page_user: str | None, member: Member) -> None:
+    """A page says whose it is: left open while somebody else logged in, it acts for nobody."""
+    if page_user is not None and page_user != str(member.id):
+        raise Problem(409, "session_changed")
 
 
 Asker = Annotated[Member, Depends(_asker)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from board import sessions, users
-from board.api.asking import Asker, TheBoard
+from board.api.asking import Asker, PageUser, TheBoard, check_page
 from board.api.shapes import Credentials, WhoAmI
 from board.board import Board
 from board.clock import DAY_MS
@@ -45,10 +45,12 @@ async def who_am_i(asker: Asker) -> WhoAmI:
 
 
 @router.delete("", status_code=204)
-async def log_out(board: TheBoard, request: Request) -> Response:
+async def log_out(board: TheBoard, request: Request, page_user: PageUser = None) -> Response:
     """End the session and the streams that were opened with it.  Twice does no harm."""
     async with board.database.writing() as session:
         ended = await sessions.end(session, request.cookies.get(COOKIE))
+        if ended is not None:
+            check_page(page_user, ended)
     if ended is not None:
         await board.alimi.end_streams(ended.id, session=ended.session)
     response = Response(status_code=204)

@@ -1,9 +1,10 @@
 /** Who is logged in, and the way out. */
 
-import { call, toLogin } from "./api.js";
+import { call, Problem, toLogin } from "./api.js";
 import { h } from "./dom.js";
 import { excuse } from "./notes.js";
 import { initials, page, t } from "./page.js";
+import { onSessionChange, sessionChanged } from "./session.js";
 
 export function showAccount() {
   const { id, name } = /** @type {{id: number, name: string}} */ (page.me);
@@ -14,6 +15,20 @@ export function showAccount() {
   sign.textContent = initials(name);
   sign.classList.add(`tint-${id % 8}`);
   document.getElementById("log-out")?.addEventListener("click", () => {
-    call("DELETE", "session").then(toLogin).catch(excuse);
+    call("DELETE", "session").then(leave).catch(excuse);
+  });
+  onSessionChange(look);
+}
+
+function leave() {
+  sessionChanged();
+  toLogin();
+}
+
+/** Another tab logged in or out. */
+function look() {
+  call("GET", "session").catch((problem) => {
+    if (!(problem instanceof Problem)) throw problem;
+    if (problem.status === 401) toLogin();
   });
 }

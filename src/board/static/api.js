@@ -1,5 +1,9 @@
 /** The board's API. */
 
+import { page } from "./page.js";
+
+const CHANGED = "urn:alimi-board:problem:session-changed";
+
 export class Problem extends Error {
   /** @param {number} status 0: no answer at all @param {string} detail */
   constructor(status, detail) {
@@ -15,10 +19,10 @@ export class Problem extends Error {
  */
 export async function call(method, path, body, headers = {}) {
   /** @type {RequestInit} */
-  const request = { method, headers };
+  const request = { method, headers: { ...whose(), ...headers } };
   if (body !== undefined) {
     request.body = JSON.stringify(body);
-    request.headers = { ...headers, "Content-Type": "application/json" };
+    request.headers = { ...request.headers, "Content-Type": "application/json" };
   }
   const response = await fetch(`/api/${path}`, request).catch(() => {
     throw new Problem(0, "");
@@ -26,8 +30,20 @@ export async function call(method, path, body, headers = {}) {
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
+  if (answer.type === CHANGED) return leave();
   if (response.status === 401 && path !== "session") toLogin();
   throw new Problem(response.status, answer.detail || "");
+}
+
+/** Left open while somebody else logs in, this page must not act in their name. @returns {Record<string, string>} */
+function whose() {
+  return page.me ? { "X-Board-User": String(page.me.id) } : {};
+}
+
+/** Nothing more happens here: the page comes anew, for whoever it is now. @returns {Promise<never>} */
+function leave() {
+  location.reload();
+  return new Promise(() => {});
 }
 
 /** The session is over: log in, then come back. */

@@ -2,6 +2,7 @@
 
 import { call, Problem } from "./api.js";
 import { page, t } from "./page.js";
+import { onSessionChange, sessionChanged } from "./session.js";
 
 const form = /** @type {HTMLFormElement} */ (document.getElementById("login"));
 const problem = /** @type {HTMLElement} */ (document.getElementById("problem"));
@@ -11,6 +12,7 @@ async function logIn(credentials) {
   problem.textContent = "";
   try {
     await call("POST", "session", credentials);
+    sessionChanged();
     location.replace(page.next || "/");
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -28,3 +30,6 @@ for (const button of document.querySelectorAll("[data-user]")) {
   const id = Number(/** @type {HTMLElement} */ (button).dataset.user);
   button.addEventListener("click", () => logIn({ user_id: id, password: "demo" }));
 }
+
+// Logged in with another tab: this one goes on, too.
+onSessionChange(() => location.reload());
