@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import shutil
 from pathlib import Path
 
@@ -97,6 +99,33 @@ async def test_without_a_place_to_remember(
         first = await tag_after(tmp_path / "app.db", 1)
     assert "will go unnoticed" in caplog.text
     assert await tag_after(tmp_path / "app.db") == first
+
+
+async def test_a_truncated_memory_is_written_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who empties the file beside a running store's database ends nothing and loses no cursor."""
+    store = SQLiteStore(tmp_path / "app.db")
+    await store.open()
+    os.truncate(tmp_path / "app.db-alimi", 0)
+    await deliver(store, event())
+    tag = (await read(store)).tag
+    await store.close()
+    assert await tag_after(tmp_path / "app.db") == tag
+    assert caplog.records == []
+
+
+async def test_no_room_for_the_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk without room for the memory is told once; the application and all else go on."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    await tag_after(tmp_path / "app.db", 3)
+    assert ["No space left" in record.getMessage() for record in caplog.records] == [True]
 
 
 async def test_renewing_while_open(tmp_path: Path) -> None:

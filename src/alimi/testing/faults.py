@@ -42,7 +42,7 @@ class Point(msgspec.Struct, frozen=True):
 
 _WRITER = "alimi.stores.sqlite.writer"
 _COMMIT = f"{_WRITER}:Writer._commit"
-_SIDECAR = "alimi.stores.sqlite.epoch:Sidecar.rise"
+_SIDECAR = "alimi.stores.sqlite.epoch:Sidecar.remember"
 _APPEND = "alimi.stores.sqlite.outbox:append"
 #: Runs only when something was claimed, unlike the verb `apply`.
 _BATCH = "alimi.stores.sqlite.apply:Batch.run"

@@ -10,7 +10,6 @@ worthless and clients reload instead of missing changes without a word (G5).
 from __future__ import annotations
 
 import logging
-import mmap
 import os
 import secrets
 import sqlite3
@@ -34,63 +33,72 @@ def sidecar_path(database: Path) -> Path:
 
 
 class Sidecar:
-    """The memory beside the file, mapped, so that remembering a commit is not a system call."""
+    """The memory beside the file; written whole by one call after each commit, never mapped.
+
+    In a mapped file a full disk or a truncation is a signal that ends the whole application.  What
+    fails here is told once and costs no more than the memory.  Of two processes the slower may
+    write last; the next commit of either puts that right.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._map: mmap.mmap | None = None
+        self._file: int | None = None
         try:
-            self._map = _open(path)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            log.warning(
-                "cannot write %s (%s): a restored older file will go unnoticed", path, error
-            )
+            self._give_up(error)
 
     def recall(self) -> tuple[str, int] | None:
         """The remembered epoch and count, or None when there is no memory."""
-        data = self._map
-        if data is None or data[:8] != _MAGIC:
+        data = self._read()
+        if len(data) < _SIZE or not data.startswith(_MAGIC):
             return None
         return data[_EPOCH].decode("ascii", "replace"), _COUNT.unpack_from(data, _COUNT_AT)[0]
 
     @property
     def works(self) -> bool:
         """Whether anything can be remembered here."""
-        return self._map is not None
+        return self._file is not None
 
-    def begin(self, epoch: str, count: int) -> None:
-        """Remember a new epoch; only under the database's write lock."""
-        if self._map is not None:
-            self._map[:_SIZE] = (_MAGIC + epoch.encode() + _COUNT.pack(count)).ljust(_SIZE, b"\0")
+    def remember(self, epoch: str, count: int) -> None:
+        """What the database holds now."""
+        if self._file is None:
+            return
+        data = (_MAGIC + epoch.encode() + _COUNT.pack(count)).ljust(_SIZE, b"\0")
+        try:
+            written = os.pwrite(self._file, data, 0)
+        except OSError as error:
+            self._give_up(error)
+        else:
+            if written < _SIZE:
+                self._give_up("the disk is full")
 
-    def rise(self, count: int) -> None:
-        """Remember a commit; another process may have remembered a later one."""
-        if self._map is not None and count > _COUNT.unpack_from(self._map, _COUNT_AT)[0]:
-            _COUNT.pack_into(self._map, _COUNT_AT, count)
+    def _read(self) -> bytes:
+        try:
+            return b"" if self._file is None else os.pread(self._file, _SIZE, 0)
+        except OSError as error:
+            self._give_up(error)
+            return b""
+
+    def _give_up(self, reason: object) -> None:
+        log.warning(
+            "cannot use %s (%s): a restored older file will go unnoticed", self._path, reason
+        )
+        self.close()
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._map is not None:
-            self._map.close()
-            self._map = None
-
-
-def _open(path: Path) -> mmap.mmap:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
-    try:
-        if os.fstat(descriptor).st_size < _SIZE:
-            os.ftruncate(descriptor, _SIZE)
-        return mmap.mmap(descriptor, _SIZE)
-    finally:
-        os.close(descriptor)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 def check(db: sqlite3.Connection, sidecar: Sidecar) -> None:
     """Compare file and memory; call it inside a write transaction, so that neither moves."""
+    remembered = sidecar.recall()
     if not sidecar.works:
         return
     epoch, count = db.execute(SQL["identity"]).fetchone()
-    remembered = sidecar.recall()
     if remembered is not None and remembered[0] == epoch and remembered[1] <= count:
         return
     if count > 0:
@@ -112,5 +120,5 @@ def renew(db: sqlite3.Connection, sidecar: Sidecar) -> str:
     epoch = secrets.token_hex(16)
     db.execute(SQL["set_epoch"], (epoch,))
     _, count = db.execute(SQL["identity"]).fetchone()
-    sidecar.begin(epoch, count)
+    sidecar.remember(epoch, count)
     return epoch

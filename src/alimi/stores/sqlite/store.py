@@ -182,7 +182,7 @@ class _Parts:
         self.roll = Roll()
         self.watcher = Watcher(connect_reader(path))
         self.readers = Readers(partial(connect_reader, path), bound=bound)
-        self.writer = Writer(db, bound=bound, committed=self._sidecar.rise)
+        self.writer = Writer(db, bound=bound, committed=self._sidecar.remember)
 
     def close(self) -> None:
         """Blocks until what was accepted is done.  The writer goes last: its end checkpoints."""

@@ -68,10 +68,10 @@ def perform(tx: Transaction, jobs: Sequence[Job]) -> None:
 
 
 class Writer:
-    """Runs jobs in transactions; after each commit `committed` hears the change counter."""
+    """Runs jobs in transactions; `committed` hears each commit's epoch and change counter."""
 
     def __init__(
-        self, db: sqlite3.Connection, *, bound: int, committed: Callable[[int], None]
+        self, db: sqlite3.Connection, *, bound: int, committed: Callable[[str, int], None]
     ) -> None:
         self._db = db
         self._bound = bound
@@ -197,7 +197,7 @@ class Writer:
     def _commit(self, tx: Transaction) -> None:
         count = tx.commit()
         if count is not None:
-            self._committed(count)
+            self._committed(tx.epoch, count)
 
 
 def _failed(jobs: Sequence[Job], error: BaseException) -> list[Job]:
