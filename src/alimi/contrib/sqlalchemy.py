@@ -24,6 +24,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
@@ -69,15 +70,18 @@ def prepare(engine: AnyEngine, begin: Begin | None = None) -> AnyEngine:
     if prepared is None:
         prepared = _prepared[root] = Prepared()
         event.listen(root, "begin", prepared.wanted)
+        event.listen(root, "checkin", _unmark)
         root.dialect.do_begin = prepared.do_begin  # type: ignore[method-assign]
     prepared.begin = begin or prepared.begin
     return engine
 
 
 def holds_write_transaction(engine: Engine | AsyncEngine) -> bool:
-    """Whether the current task, or the thread where no loop runs, holds one on this engine.
+    """Whether the current task holds one on this engine, or the thread where no loop runs.
 
-    To wait there for another connection's write would be to wait for oneself.
+    To wait there for another connection's write would be to wait for oneself.  The same goes for
+    what was started inside the transaction, by gather, TaskGroup, create_task or to_thread: it is
+    likely waited for before the commit.  What was started before the transaction holds nothing.
     """
     prepared = _prepared.get(_root(engine))
     return prepared is not None and prepared.mine()
@@ -92,11 +96,11 @@ class Prepared:
         self._lock = threading.Lock()
 
     def mine(self) -> bool:
-        """Whether the current task or thread holds an open write transaction."""
-        me = _owner()
+        """Whether the current task or thread began an open write transaction, or inherited one."""
+        me, inherited = _owner(), {mark() for mark in _begun.get()}
         with self._lock:
             marks = list(self._marks)
-        return any(mark.owner == me and mark.writing for mark in marks)
+        return any((mark.owner == me or mark in inherited) and mark.writing for mark in marks)
 
     def wanted(self, connection: Connection) -> None:
         """Listener: SQLAlchemy wants a transaction; only here are the options known."""
@@ -126,6 +130,13 @@ class Prepared:
         dbapi.info[_MARK] = mark
         with self._lock:
             self._marks.add(mark)
+        still = (each for each in _begun.get() if (known := each()) is not None and known.open)
+        _begun.set((*still, weakref.ref(mark)))
+
+
+def _unmark(_dbapi: object, record: Any) -> None:
+    """Listener: whatever the connection's next user does with it is no business of the last one."""
+    record.info.pop(_MARK, None)
 
 
 def _begin(dbapi: Any, begin: Begin) -> None:
@@ -149,13 +160,23 @@ class _Mark:
         self._changes = driver.total_changes
 
     @property
+    def open(self) -> bool:
+        """Never again true once it was false, but for a BEGIN by hand on the same connection."""
+        return _in_transaction(self._driver)
+
+    @property
     def writing(self) -> bool:
         """A transaction that began DEFERRED has the write lock once it has changed a row."""
-        if not _in_transaction(self._driver):
+        try:
+            return self.open and (self._locked or self._driver.total_changes != self._changes)
+        except Exception:  # noqa: BLE001 - another thread has closed it since the first question
             return False
-        return self._locked or self._driver.total_changes != self._changes
 
 
+#: Marks of what was begun in this context, which child tasks and `asyncio.to_thread` copy when they
+#: start: so they have those of the transactions they were started in, and no later ones.  A plain
+#: thread copies nothing.  SQLAlchemy's greenlets run in the context of their task.
+_begun: ContextVar[tuple[weakref.ref[_Mark], ...]] = ContextVar("alimi.begun", default=())
 _prepared: weakref.WeakKeyDictionary[Engine, Prepared] = weakref.WeakKeyDictionary()
 
 
