@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from alimi.model import PageQuery
 from alimi.stores.sqlite import SQLiteStore, feed, upkeep
 from alimi.stores.sqlite.sql import SQL
 from alimi.testing.stores.harness import fill
@@ -60,11 +61,25 @@ def test_no_query_walks_a_table(db: sqlite3.Connection, name: str) -> None:
     assert [step for step in found if name != "used_keys" or "SCAN" in step] == []
 
 
-@pytest.mark.parametrize("filters", ["", "AND n.content_version < 5", "AND n.id IN ('a')"])
-def test_pages_walk_no_table(db: sqlite3.Connection, filters: str) -> None:
-    """A page is an index range; only a page by ids sorts what it found."""
-    found = scans(db, SQL["page"].format(filters=filters), {"recipient": "x", "limit": 1})
-    assert [step for step in found if "SCAN" in step] == []
+def page_query(query: PageQuery) -> tuple[str, dict[str, Any]]:
+    """The statement of a page and its values."""
+    which, values = feed._which(query)
+    return SQL["page"].format(which=which), values | {"recipient": "x", "limit": 1}
+
+
+@pytest.mark.parametrize("query", [PageQuery(), PageQuery(before=5), PageQuery(ids=("a",))])
+def test_pages_walk_no_table(db: sqlite3.Connection, query: PageQuery) -> None:
+    """A page is an index range, and needs no sort."""
+    assert scans(db, *page_query(query)) == []
+
+
+def test_a_notification_is_found_by_its_id(db: sqlite3.Connection) -> None:
+    """A page by ids uses the primary key: it costs the same in the largest inbox."""
+    sql, values = page_query(PageQuery(ids=("a", "b")))
+    plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert (
+        "SEARCH n USING INDEX sqlite_autoindex_alimi_notifications_1 (id=? AND recipient=?)" in plan
+    )
 
 
 @pytest.mark.parametrize(

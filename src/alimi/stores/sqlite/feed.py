@@ -149,10 +149,10 @@ def _as_a_whole(db: sqlite3.Connection, recipient: str, version: int) -> BulkCha
 
 def page(db: sqlite3.Connection, recipient: str, query: PageQuery) -> Page:
     """Rows, counts and head from one snapshot."""
-    filters, values = _filters(query)
+    which, values = _which(query)
     limit = query.limit if query.ids is None else len(query.ids)
     values |= {"recipient": recipient, "limit": limit + 1}
-    statement = SQL["page"].format(filters=filters)
+    statement = SQL["page"].format(which=which)
     epoch, facts, text = db.execute(statement, values).fetchone()
     head, unread, unseen = msgspec.json.decode(facts or "[0,0,0]")
     rows = sorted(_decode_rows(text), key=_content_version, reverse=True)
@@ -170,8 +170,8 @@ def _content_version(row: _Row) -> int:
     return version
 
 
-def _filters(query: PageQuery) -> tuple[str, dict[str, Any]]:
-    if query.ids is not None:
+def _which(query: PageQuery) -> tuple[str, dict[str, Any]]:
+    if query.ids is not None:  # without ORDER BY: it would have the whole inbox walked in order
         return "AND n.id IN (SELECT value FROM json_each(:ids))", {"ids": as_json(query.ids)}
     parts = ["AND n.archived_at IS NOT NULL" if query.archived else "AND n.archived_at IS NULL"]
     if query.before is not None:
@@ -180,6 +180,7 @@ def _filters(query: PageQuery) -> tuple[str, dict[str, Any]]:
         parts.append("AND n.read_at IS NULL")
     if query.category is not None:
         parts.append("AND n.category = :category")
+    parts.append("ORDER BY n.content_version DESC LIMIT :limit")
     return " ".join(parts), {"before": query.before, "category": query.category}
 
 

@@ -37,7 +37,7 @@ SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'), json_group_object(re
 FROM alimi_inboxes WHERE recipient IN (SELECT value FROM json_each(?));
 
 -- name: page
--- Rows of one inbox, newest content first, with its facts.
+-- Rows of one inbox with its facts: the newest content first, or those named.
 SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'),
     (SELECT json_array(version, unread, unseen) FROM alimi_inboxes WHERE recipient = :recipient),
     (SELECT json_group_array(json_array(
@@ -50,6 +50,5 @@ SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'),
     )) FROM (
         SELECT n.*, (SELECT seen_upto FROM alimi_inboxes WHERE recipient = :recipient) AS seen_upto
         FROM alimi_notifications AS n
-        WHERE n.recipient = :recipient AND n.deleted_at IS NULL {filters}
-        ORDER BY n.content_version DESC LIMIT :limit
+        WHERE n.recipient = :recipient AND n.deleted_at IS NULL {which}
     ));
