@@ -373,6 +373,28 @@ async def test_news_is_spoken_and_toasted_once(server: FakeAlimi, visitor: Visit
     await expect(page.locator("alimi-bell .toast")).to_have_count(0)
 
 
+async def test_a_toast_that_goes_gives_the_focus_back(server: FakeAlimi, visitor: Visitor) -> None:
+    """Escape on a toast, and its cross, bring the focus to the bell; in a dialog, back to it."""
+    server.pages["/"] = page_text(body="<dialog><button id=yes>Yes</button></dialog>")
+    page = await visitor.open()
+    close = page.locator(".toast").get_by_role("button", name="Close")
+    for key in ("Escape", "Enter"):
+        server.notify("2", "News")
+        await close.focus()
+        await page.keyboard.press(key)
+        await expect(close).to_have_count(0)
+        assert (await focused(page)).startswith("Notifications")
+    await page.evaluate("document.querySelector('dialog').showModal()")
+    server.notify("2", "News")
+    await page.locator(".toast .link").wait_for()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    assert await focused(page) == "Close"
+    await page.keyboard.press("Escape")
+    await expect(close).to_have_count(0)
+    assert await focused(page) == "yes"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_nothing(server: FakeAlimi, visitor: Visitor, scheme: Any) -> None:
     """axe-core has no complaint: closed with a toast, open with rows, an undo line, and empty."""
@@ -425,9 +447,51 @@ async def test_over_a_modal_dialog(server: FakeAlimi, visitor: Visitor) -> None:
     await page.keyboard.press("Escape")
     await expect(page.locator("alimi-bell .panel")).to_be_hidden()
     await expect(page.get_by_text("Sure?")).to_be_visible()
+
+
+async def heard(page: Page) -> bool:
+    """Whether the live region is in the accessibility tree: what is inert is not."""
+    cdp = await page.context.new_cdp_session(page)
+    expression = "document.querySelector('alimi-bell').status"
+    made = await cdp.send("Runtime.evaluate", {"expression": expression})
+    tree = await cdp.send(
+        "Accessibility.getPartialAXTree",
+        {"objectId": made["result"]["objectId"], "fetchRelatives": False},
+    )
+    return not tree["nodes"][0]["ignored"]
+
+
+async def test_news_under_a_modal_dialog(server: FakeAlimi, visitor: Visitor) -> None:
+    """While the page has a modal dialog open, toasts can be used and news is heard."""
+    server.pages["/"] = page_text(body="<dialog><p>Sure?</p><button>Yes</button></dialog>")
+    page = await visitor.open()
+    toast = page.locator(".toast")
+    server.notify("2", "Before it", url="/cards/1")
+    await expect(toast).to_have_count(1)
+    await page.evaluate("document.querySelector('dialog').showModal()")
+    await toast.get_by_role("button", name="Close").click()
+    await expect(toast).to_have_count(0)
     server.notify("2", "Above it all")
-    toast = page.locator("alimi-bell .toast")
-    await expect(toast).to_be_visible()
+    await expect(page.get_by_role("status")).to_contain_text("Above it all", timeout=10_000)
+    assert await heard(page)
+    close = toast.get_by_role("button", name="Close")
+    await close.focus()
+    await page.keyboard.press("Escape")
+    await expect(toast).to_have_count(0)
+    await expect(page.get_by_text("Sure?")).to_be_visible()
+    server.notify("2", "And after it")
+    await expect(toast).to_have_count(1)
+    await page.get_by_role("button", name="Yes").evaluate("e => e.closest('dialog').close()")
+    await expect(page.locator("alimi-toasts")).to_have_count(0)
+    await expect(page.locator("alimi-bell .toast")).to_be_visible()
+    assert await heard(page)
+    await page.locator("alimi-bell .toast").get_by_role("button", name="Close").click()
+    await expect(toast).to_have_count(0)
+    # The panel, too, is a modal dialog while one is open.
+    await page.evaluate("document.querySelector('dialog').showModal()")
+    await page.evaluate("document.querySelector('alimi-bell').open()")
+    await expect(page.locator("alimi-bell .panel")).to_be_visible()
+    assert await heard(page)
 
 
 async def test_on_a_phone_it_is_a_sheet(browser: Browser, server: FakeAlimi) -> None:

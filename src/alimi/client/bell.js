@@ -4,6 +4,7 @@ import { Client } from "./client.js";
 import { BELL, h, icon, say, set } from "./dom.js";
 import { I18n } from "./i18n.js";
 import { badgeTitle, notifySystem } from "./outside.js";
+import { makePlace } from "./place.js";
 import { bellSheet } from "./styles.js";
 import { makeToasts } from "./toasts.js";
 
@@ -14,6 +15,8 @@ export { Client } from "./client.js";
 
 /** News is spoken at most once in so many milliseconds. */
 const PAUSE = 5000;
+/** Events of a page's dialogs; they do not bubble. */
+const MODAL = ["toggle", "close"];
 
 export class AlimiBell extends HTMLElement {
   static observedAttributes = ["src", "lang", "max", "title-badge", "all-href", "settings-href"];
@@ -47,10 +50,12 @@ export class AlimiBell extends HTMLElement {
     );
     // There from the start and never inside a button: else it is not spoken.
     this.status = h("div.sr", { role: "status", "aria-atomic": true });
-    this.toasts = makeToasts(this.openRow);
+    this.toasts = makeToasts(this.openRow, this.button);
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [bellSheet];
-    root.append(this.button, this.toasts.element, this.status);
+    root.append(this.button);
+    this.place = makePlace(this, root, this.toasts, this.status);
+    this.place();
   }
 
   connectedCallback() {
@@ -59,6 +64,7 @@ export class AlimiBell extends HTMLElement {
       this.#credentials = this.credentials;
       Reflect.deleteProperty(this, "credentials");
     }
+    for (const type of MODAL) document.addEventListener(type, this.place, true);
     this.#start();
   }
 
@@ -67,6 +73,9 @@ export class AlimiBell extends HTMLElement {
     this.client?.stop();
     this.client = null;
     if (this.#titled) badgeTitle(0);
+    for (const type of MODAL) document.removeEventListener(type, this.place, true);
+    this.toasts.clear();
+    this.place();
   }
 
   /** @param {string} name @param {string | null} was @param {string | null} is */
@@ -119,6 +128,8 @@ export class AlimiBell extends HTMLElement {
 
   /** @param {string} text for those who listen to the page */
   announce(text) {
+    // What has just moved is not listened to yet.
+    if (this.place()) return void setTimeout(() => this.announce(text), 200);
     // The same words again are to be spoken again.
     say(this.status, this.status.textContent === text ? text + "\xa0" : text);
   }
@@ -176,6 +187,7 @@ export class AlimiBell extends HTMLElement {
     };
     this.#speak = setTimeout(speak, Math.max(250, this.#spoke + PAUSE - Date.now()));
     if (this.getAttribute("toasts") !== "off" && !this.panel?.open && !document.hidden) {
+      this.place();
       this.toasts.show(row, this.i18n.t("close"));
     }
     if (this.hasAttribute("system-notifications")) {
@@ -211,6 +223,7 @@ export class AlimiBell extends HTMLElement {
     const titled = this.hasAttribute("title-badge");
     if (titled || this.#titled) badgeTitle(titled ? n : 0);
     this.#titled = titled;
+    this.place();
     this.panel?.update();
   }
 }

@@ -2,6 +2,7 @@
 
 import { BELL, CHECK, CROSS, arrange, h, icon, label, safe, say, set } from "./dom.js";
 import { panelSheet } from "./panel-styles.js";
+import { modalOver } from "./place.js";
 import { makeRow } from "./row.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
@@ -128,9 +129,8 @@ export function makePanel(bell) {
     if (open) return;
     open = true;
     // What a modal dialog makes inert can only be used from a dialog above it.
-    if ([...document.querySelectorAll("dialog:modal")].some((modal) => !modal.contains(bell))) {
-      element.showModal();
-    } else element.showPopover();
+    if (modalOver(bell)) element.showModal();
+    else element.showPopover();
     addEventListener("pointerdown", outside);
     clock = setInterval(update, 30_000);
     store().state = was = "";

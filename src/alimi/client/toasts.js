@@ -4,17 +4,40 @@ import { CROSS, h, label, linkTo } from "./dom.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 
-/** @param {(row: Notification, event: Event) => void} open */
-export function makeToasts(open) {
-  const element = h("div.toasts", { popover: "manual" });
+/**
+ * @param {(row: Notification, event: Event) => void} open
+ * @param {HTMLElement} home where the focus goes from a toast that is gone
+ */
+export function makeToasts(open, home) {
+  /** @type {HTMLElement | null} where the focus was before it came to the toasts */
+  let from = null;
+  const element = h("div.toasts", {
+    popover: "manual",
+    /** @param {FocusEvent} event */
+    focusin({ relatedTarget: was }) {
+      if (was && !element.contains(/** @type {Node} */ (was))) from = /** @type {HTMLElement} */ (was);
+    },
+  });
   const shown = () => element.matches(":popover-open");
+  /** Shown again, they are above a dialog that the page has opened since. */
+  const raise = () => {
+    if (shown()) element.hidePopover();
+    if (element.firstChild && element.isConnected) element.showPopover();
+  };
   /** @param {Element} toast */
   const drop = (toast) => {
+    const had = toast.matches(":focus-within");
     toast.remove();
+    if (had) {
+      // Under a modal dialog the bell takes none: then to where it came from.
+      home.focus();
+      if (!home.matches(":focus")) from?.focus();
+    }
     if (!element.firstChild && shown()) element.hidePopover();
   };
   return {
     element,
+    raise,
     clear: () => [...element.children].forEach(drop),
     /** @param {Notification} row @param {string} close the button's name */
     show(row, close) {
@@ -24,12 +47,15 @@ export function makeToasts(open) {
       const button = label(h("button.icon", { click: gone }), close, CROSS);
       /** @type {HTMLElement} */
       const toast = h("div.toast", {}, linkTo(row, (event) => (open(row, event), gone()), text), button);
-      toast.onkeydown = ({ key }) => key === "Escape" && gone();
+      toast.onkeydown = (event) => {
+        if (event.key !== "Escape") return;
+        // Not the dialog around it.
+        event.preventDefault();
+        gone();
+      };
       element.append(toast);
-      if (element.children[3]) element.children[0].remove();
-      // Shown again, it comes above a dialog that the page has opened since.
-      if (shown()) element.hidePopover();
-      element.showPopover();
+      if (element.children[3]) drop(element.children[0]);
+      raise();
       let left = 10 + row.message.length / 8;
       const clock = setInterval(() => {
         if (!toast.isConnected) clearInterval(clock);
