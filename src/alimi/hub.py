@@ -32,7 +32,8 @@ from alimi.sinks import Sink
 from alimi.store import Store
 from alimi.wheel import Wheel
 
-logger = logging.getLogger("alimi")
+#: A server's access log has only a stream's beginning; this has its end.
+access = logging.getLogger("alimi.access")
 
 #: Streams served by one query; keeps one turn of the loop short.
 _TURN = 500
@@ -178,7 +179,8 @@ class Hub:
             stream.sink.write(frames.bye(reason, self.retry_ms()))
         self._forget(stream)
         self._metrics.streams_ended.labels(reason).inc()
-        logger.debug("alimi: a stream ended (%s)", reason)
+        lived = self._clock() - stream.opened_at
+        access.info("stream of %r ended after %.1f s: %s", stream.recipient, lived, reason)
         if reason != "gone":
             self._ending.add(stream)
             self._all_ended.clear()

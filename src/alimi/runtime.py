@@ -7,9 +7,9 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Callable
 from typing import Any
 
+from alimi import streams
 from alimi.bus import Bus
 from alimi.hub import Hub
 from alimi.metrics import Metrics
@@ -37,7 +37,7 @@ class Runtime:
         self.hub = Hub(store, bus, settings, metrics, clock=self.loop.time, wall_ms=now_ms)
         self.relay = Relay(store, bus, settings, metrics, self.hub.deliver)
         self.tasks = Tasks(lambda name: metrics.task_failures.labels(name).inc())
-        self._server_exits = _exit_flag()
+        self._server = _server_around()
 
     async def start(self) -> None:
         """Open the bus and start the tasks."""
@@ -46,7 +46,8 @@ class Runtime:
         self.tasks.start("hub", self.hub.run)
         self.tasks.start("wheel", self.hub.run_wheel)
         self.tasks.start("sweeper", self._sweep)
-        if self._server_exits is not None:
+        if self._server is not None:
+            streams.warn_if_slow(self._server)
             self.tasks.start("exit-watch", self._watch_for_exit)
 
     async def stop(self) -> None:
@@ -69,7 +70,7 @@ class Runtime:
 
     async def _watch_for_exit(self) -> None:
         """uvicorn waits for open streams before it tells the application anything: end them."""
-        while self._server_exits is not None and not self._server_exits():  # noqa: ASYNC110
+        while not self._server.should_exit:  # noqa: ASYNC110
             await asyncio.sleep(_EXIT_LOOK)  # somebody else's attribute: nothing to wait on
         if not self.hub.draining:
             logger.info("alimi: the server is stopping; %d streams end", len(self.hub))
@@ -77,16 +78,16 @@ class Runtime:
         await asyncio.Event().wait()
 
 
-def _exit_flag() -> Callable[[], bool] | None:
-    """How to read whether the server around us was told to stop, without touching it.
+def _server_around() -> Any:
+    """The uvicorn that we run in, or None: whether it was told to stop is read, nothing touched.
 
-    uvicorn leaves its bound method as the signal's handler while it serves; other servers cancel
-    their requests, and `Alimi.drain()` is there for all else.
+    It leaves its bound method as the signal's handler while it serves; other servers cancel their
+    requests, and `Alimi.drain()` is there for all else.
     """
     if threading.current_thread() is not threading.main_thread():
         return None
     with contextlib.suppress(ValueError):
         server: Any = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
         if hasattr(server, "should_exit"):
-            return lambda: bool(server.should_exit)
+            return server
     return None

@@ -22,6 +22,8 @@ logger = logging.getLogger("alimi")
 #: A refused reader waits so many times longer than one that was merely cut.
 _REFUSED_TIMES = 5
 _UNAVAILABLE_MS = (5_000, 20_000)
+#: A longer Accept-Language is nobody else's, and not kept.
+_COMMON = 200
 
 Scope = MutableMapping[str, Any]
 
@@ -48,8 +50,16 @@ def asked_cursor(scope: Scope) -> str | None:
 
 def locales_of(scope: Scope, identity: Identity) -> tuple[str, ...]:
     """The reader's languages, best first: the identity's, then the browser's."""
-    accepted = parse_accept_language(_header(scope, b"accept-language") or "")
-    return (identity.locale, *accepted) if identity.locale else accepted
+    accepted = _header(scope, b"accept-language") or ""
+    made = _locales if len(accepted) <= _COMMON else _locales.__wrapped__
+    return made(accepted, identity.locale)
+
+
+@functools.lru_cache(1_024)
+def _locales(accepted: str, locale: str | None) -> tuple[str, ...]:
+    """Thousands of readers have the same few; all their streams hold one tuple."""
+    others = parse_accept_language(accepted)
+    return (locale, *others) if locale else others
 
 
 def _header(scope: Scope, name: bytes) -> str | None:
@@ -59,10 +69,26 @@ def _header(scope: Scope, name: bytes) -> str | None:
     return None
 
 
+#: Why streams are not on the fast path, where the application could have it otherwise.
+_MENDABLE = {"a middleware held the response back", "the response is not a plain 200"}
+
+
 @functools.cache
 def _say_once(reason: str) -> None:
     """Why a stream is not on the fast path; each reason once in a process."""
-    logger.info("alimi: streams go over plain ASGI: %s (see alimi.uvicorn)", reason)
+    level = logging.WARNING if reason in _MENDABLE else logging.INFO
+    logger.log(level, "alimi: streams go over plain ASGI: %s (see docs/deployment.md)", reason)
+
+
+def warn_if_slow(server: Any) -> None:
+    """Say at the start, when somebody looks, that this uvicorn was not given our protocol."""
+    protocol = getattr(getattr(server, "config", None), "http_protocol_class", None)
+    family = getattr(protocol, "__mro__", ())
+    if family and not any(each.__module__ == "alimi.uvicorn" for each in family):
+        logger.warning(
+            "alimi: the fast path is off, each stream costs three tasks: start uvicorn with "
+            "--http alimi.uvicorn:Protocol"
+        )
 
 
 class StreamResponse:

@@ -1,13 +1,17 @@
 """Each test that asks for a `server` runs on every one, under asyncio and under uvloop."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import pytest
 import uvloop
 
 from tests.fast.site import SERVERS, Server
+from tests.fast.test_proxies import PROXIES, installed
 
+CI = bool(os.environ.get("CI"))
+LEFT_OUT = pytest.StashKey[str]()
 Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
 
@@ -24,3 +28,29 @@ def server(request: pytest.FixtureRequest) -> Server:
     """One way to serve streams."""
     found: Server = request.param
     return found
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests behind a proxy run with those that are installed; in CI with all, or they fail."""
+    if "proxy_name" in metafunc.fixturenames:
+        metafunc.parametrize("proxy_name", PROXIES, scope="module")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a proxy that is not here."""
+    away = {name for name in PROXIES if not installed(name)} - set(PROXIES if CI else ())
+    left_out = [item for item in items if _proxy_of(item) in away]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+        config.stash[LEFT_OUT] = f"left out, not installed here: {', '.join(sorted(away))}"
+
+
+def _proxy_of(item: pytest.Item) -> object:
+    return item.callspec.params.get("proxy_name") if hasattr(item, "callspec") else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out."""
+    if LEFT_OUT in terminalreporter.config.stash:
+        terminalreporter.write_line(f"tests/fast: {terminalreporter.config.stash[LEFT_OUT]}")

@@ -191,7 +191,7 @@ class Site:
         """Let the hub's clock be later, and what became due by it happen."""
         clock = self.hub._clock
         self.hub._clock = lambda: clock() + seconds
-        await self.hub.turn_wheel()
+        self.hub.turn_wheel()
 
     async def stop(self) -> None:
         """Tell the server to stop; plain ASGI has to be told by the application."""

@@ -103,7 +103,7 @@ async def test_a_reader_that_never_reads_is_bounded(server: Server, tmp_path: Pa
     async with site(tmp_path, server=server, backlog_bytes=20_000, page=32) as here:
         client = await here.open(receive_buffer=4_096, limit=4_096)
         (stream,) = here.streams()
-        while stream.behind_since is None:
+        while stream.sink.backlog <= 20_000:
             await here.notify(100, filler=400)
             assert stream.sink.backlog < 20_000 + 64 * 1_024
         await here.notify(500, filler=400)
@@ -129,7 +129,7 @@ async def test_a_reader_that_takes_nothing_is_cut(server: Server, tmp_path: Path
     async with site(tmp_path, server=server, backlog_bytes=2_000) as here:
         await here.open(receive_buffer=4_096, limit=512)
         (stream,) = here.streams()
-        while stream.behind_since is None:
+        while stream.sink.backlog <= 2_000:
             await here.notify(100, filler=400)
         await here.later(70)
         assert here.streams() == []
@@ -145,7 +145,7 @@ async def test_a_goodbye_that_nobody_reads_has_an_end(
     async with site(tmp_path, server=server, backlog_bytes=2_000) as here:
         await here.open(receive_buffer=4_096, limit=512)
         (stream,) = here.streams()
-        while stream.behind_since is None:
+        while stream.sink.backlog <= 2_000:
             await here.notify(100, filler=400)
         await here.alimi.end_streams(2)
         async with asyncio.timeout(places.SOON):

@@ -65,6 +65,7 @@ def _log_to_stderr(level: str) -> None:
     )
     if level == "info":
         logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of itself; we do too
+        logging.getLogger("alimi.access").setLevel(logging.WARNING)  # the metrics count them
 
 
 def _next_steps(config: Configuration, address: str) -> list[str]:
