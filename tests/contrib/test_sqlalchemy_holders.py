@@ -144,19 +144,16 @@ async def test_not_held_by_a_child_that_outlives_it(path: Path, then: str) -> No
             return asyncio.create_task(child())
 
     outliving = await asyncio.create_task(request())
-    if then == "by hand":
-        raw = await engine.raw_connection()
-        driver: Any = raw.driver_connection
-        await driver.execute("BEGIN IMMEDIATE")
+    async with engine.connect() as connection:
+        if then == "by hand":
+            _ = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            await connection.execute(READ)
+            assert holds_write_transaction(engine)
         over.set()
         assert not await outliving
-        await driver.rollback()
-        raw.close()
-    else:
-        async with engine.begin():
-            over.set()
-            assert not await outliving
-            assert holds_write_transaction(engine)
+        await connection.exec_driver_sql("ROLLBACK")
     await engine.dispose()
 
 
@@ -211,6 +208,16 @@ def test_plain_threads_inherit_nothing(engine: Engine) -> None:
         thread.join()
         assert not pool.submit(holds_write_transaction, engine).result()
     assert answers == [False]
+
+
+async def test_begun_in_a_copied_context(engine: Engine) -> None:
+    """Frameworks run synchronous parts in a copy: what those begin is still this task's."""
+    prepare(engine)
+    connection = contextvars.copy_context().run(engine.connect)
+    contextvars.copy_context().run(connection.execute, WRITE)
+    assert holds_write_transaction(engine)
+    connection.close()
+    assert not holds_write_transaction(engine)
 
 
 async def test_a_context_remembers_only_what_is_open(async_engine: AsyncEngine) -> None:

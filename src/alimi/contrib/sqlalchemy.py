@@ -130,8 +130,8 @@ class Prepared:
         dbapi.info[_MARK] = mark
         with self._lock:
             self._marks.add(mark)
-        still = (each for each in _begun.get() if (known := each()) is not None and known.open)
-        _begun.set((*still, weakref.ref(mark)))
+        living = (each for each in _begun.get() if each() is not None)
+        _begun.set((*living, weakref.ref(mark)))
 
 
 def _unmark(_dbapi: object, record: Any) -> None:
@@ -160,15 +160,12 @@ class _Mark:
         self._changes = driver.total_changes
 
     @property
-    def open(self) -> bool:
-        """Never again true once it was false, but for a BEGIN by hand on the same connection."""
-        return _in_transaction(self._driver)
-
-    @property
     def writing(self) -> bool:
         """A transaction that began DEFERRED has the write lock once it has changed a row."""
+        if not _in_transaction(self._driver):
+            return False
         try:
-            return self.open and (self._locked or self._driver.total_changes != self._changes)
+            return self._locked or bool(self._driver.total_changes != self._changes)
         except Exception:  # noqa: BLE001 - another thread has closed it since the first question
             return False
 
