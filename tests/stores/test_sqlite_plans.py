@@ -13,7 +13,7 @@ import pytest
 from alimi.model import PageQuery
 from alimi.stores.sqlite import SQLiteStore, feed, upkeep
 from alimi.stores.sqlite.sql import SQL
-from alimi.testing.stores.harness import fill
+from alimi.testing.stores.harness import do, fill
 
 VALUES: dict[str, Any] = {
     "changes": {"wanted": "[]", "limit": 1},
@@ -67,7 +67,10 @@ def page_query(query: PageQuery) -> tuple[str, dict[str, Any]]:
     return SQL["page"].format(which=which), values | {"recipient": "x", "limit": 1}
 
 
-@pytest.mark.parametrize("query", [PageQuery(), PageQuery(before=5), PageQuery(ids=("a",))])
+@pytest.mark.parametrize(
+    "query",
+    [PageQuery(), PageQuery(before=5), PageQuery(ids=("a",)), PageQuery(archived=True)],
+)
 def test_pages_walk_no_table(db: sqlite3.Connection, query: PageQuery) -> None:
     """A page is an index range, and needs no sort."""
     assert scans(db, *page_query(query)) == []
@@ -127,6 +130,21 @@ async def test_resuming_costs_what_was_missed(tmp_path: Path) -> None:
         many = steps(db, lambda: feed.changes_after(db, [("large", 2900)], 100))
     assert abs(small - large) < 5
     assert many > 10 * large
+
+
+@pytest.mark.parametrize("query", [PageQuery(unread=True), PageQuery(archived=True)])
+async def test_an_empty_list_is_not_searched_for(tmp_path: Path, query: PageQuery) -> None:
+    """Nothing unread, or nothing archived, is known without walking the inbox."""
+    store = SQLiteStore(tmp_path / "app.db", synchronous="OFF")
+    await store.open()
+    for count, who in ((10, "small"), (3000, "large")):
+        await fill(store, count, who)
+        await do(store, "read", who, upto=count)
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "app.db")) as db:
+        small = steps(db, lambda: feed.page(db, "small", query))
+        large = steps(db, lambda: feed.page(db, "large", query))
+    assert abs(small - large) < 5
 
 
 async def test_a_limit_bounds_the_work(tmp_path: Path) -> None:

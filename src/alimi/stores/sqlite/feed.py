@@ -60,6 +60,7 @@ class _Found(_Row, array_like=True):
 _decode_rows = msgspec.json.Decoder(list[_Row]).decode
 _decode_found = msgspec.json.Decoder(list[_Found]).decode
 _NO_CONTENT = Content({})
+_UNREAD = "coalesce((SELECT unread FROM alimi_inboxes WHERE recipient = :recipient), 0)"
 
 
 def _notification(row: _Row) -> Notification:
@@ -180,7 +181,9 @@ def _which(query: PageQuery) -> tuple[str, dict[str, Any]]:
         parts.append("AND n.read_at IS NULL")
     if query.category is not None:
         parts.append("AND n.category = :category")
-    parts.append("ORDER BY n.content_version DESC LIMIT :limit")
+    # All the unread found: without this an inbox that was read is walked to its end, for nothing.
+    most = f"min(:limit, {_UNREAD})" if query.unread and not query.archived else ":limit"
+    parts.append(f"ORDER BY n.content_version DESC LIMIT {most}")
     return " ".join(parts), {"before": query.before, "category": query.category}
 
 

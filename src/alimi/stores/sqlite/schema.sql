@@ -67,6 +67,8 @@ CREATE TABLE alimi_notifications (
 CREATE INDEX alimi_notifications_version ON alimi_notifications (recipient, version);
 CREATE INDEX alimi_notifications_content ON alimi_notifications (recipient, content_version)
     WHERE deleted_at IS NULL;
+CREATE INDEX alimi_notifications_archived ON alimi_notifications (recipient, content_version)
+    WHERE archived_at IS NOT NULL AND deleted_at IS NULL;
 CREATE INDEX alimi_notifications_about ON alimi_notifications (about, recipient)
     WHERE about IS NOT NULL AND read_at IS NULL AND deleted_at IS NULL;
 CREATE INDEX alimi_notifications_created ON alimi_notifications (created_at)
