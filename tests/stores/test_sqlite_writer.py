@@ -292,7 +292,7 @@ async def test_g5_a_read_is_one_snapshot(store: SQLiteStore) -> None:
         committed.wait(30)
         return first, feed.positions(db, ["anna"]).heads["anna"]
 
-    looking = asyncio.ensure_future(store._parts.readers.run(look_twice))
+    looking = asyncio.ensure_future(store._parts.feed.run(look_twice))
     await halfway.wait()
     await deliver(store, event())
     committed.set()

@@ -14,21 +14,23 @@ from alimi.stores.sqlite.connections import as_alimi_error, snapshot
 
 T = TypeVar("T")
 
-#: Two keep one long page from holding up the others; more would only fight for the interpreter.
-THREADS = 2
-
 
 class Readers:
-    """A few threads with a connection each; every read is one snapshot."""
+    """A lane of reads: its own threads with a connection each, and its own bound.
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], *, bound: int) -> None:
+    Every read is one snapshot.
+    """
+
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], name: str, *, threads: int, bound: int
+    ) -> None:
         self._connect = connect
         self._bound = bound
         self._waiting = 0
         self._closed = False
         self._own = threading.local()
         self._all: list[sqlite3.Connection] = []
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="alimi-reader")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=f"alimi-{name}")
 
     async def run(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """Answer from one snapshot."""

@@ -114,11 +114,11 @@ class SQLiteStore:
         self, wanted: Sequence[tuple[str, int | None]], limit: int
     ) -> list[Changes]:
         """What changed in each inbox after its position."""
-        return await self._open.readers.run(partial(feed.changes_after, wanted=wanted, limit=limit))
+        return await self._open.feed.run(partial(feed.changes_after, wanted=wanted, limit=limit))
 
     async def page(self, recipient: str, query: PageQuery) -> Page:
         """Rows, counts and head from one snapshot."""
-        return await self._open.readers.run(partial(feed.page, recipient=recipient, query=query))
+        return await self._open.pages.run(partial(feed.page, recipient=recipient, query=query))
 
     async def mark(self, recipient: str, mark: Mark) -> Marked:
         """Change rows under one new version."""
@@ -126,7 +126,7 @@ class SQLiteStore:
 
     async def positions(self, recipients: Sequence[str]) -> Positions:
         """The epoch and the heads."""
-        return await self._open.readers.run(partial(feed.positions, recipients=recipients))
+        return await self._open.feed.run(partial(feed.positions, recipients=recipients))
 
     async def sweep(self, now: int, retention: Retention, limit: int) -> Swept:
         """One bounded step of expiry, retention and pruning."""
@@ -181,12 +181,17 @@ class _Parts:
             raise
         self.roll = Roll()
         self.watcher = Watcher(connect_reader(path))
-        self.readers = Readers(partial(connect_reader, path), bound=bound)
+        connect = partial(connect_reader, path)
+        # Streams never wait behind pages, of which a filter may walk an inbox to its end.  Two
+        # threads keep one such page from the others; more would only fight for the interpreter.
+        self.feed = Readers(connect, "feed", threads=1, bound=bound)
+        self.pages = Readers(connect, "pages", threads=2, bound=bound)
         self.writer = Writer(db, bound=bound, committed=self._sidecar.remember)
 
     def close(self) -> None:
         """Blocks until what was accepted is done.  The writer goes last: its end checkpoints."""
-        self.readers.close()
+        self.feed.close()
+        self.pages.close()
         self.watcher.close()
         self.writer.close()
         self._sidecar.close()

@@ -1,0 +1,64 @@
+"""The reading threads: streams and pages do not wait for each other, and each lane has a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from alimi.errors import StoreFull
+from alimi.model import PageQuery
+from alimi.stores.sqlite import SQLiteStore
+from alimi.stores.sqlite.readers import Readers
+from alimi.testing.stores.harness import deliver, event, read
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
+    store = SQLiteStore(tmp_path / "app.db", queue_bound=5)
+    await store.open()
+    await deliver(store, event())
+    yield store
+    await store.close()
+
+
+class Held:
+    """A lane whose every place is taken, by reads that wait to be released."""
+
+    def __init__(self, lane: Readers, reads: int) -> None:
+        self._open = threading.Event()
+        self._reads = [asyncio.ensure_future(lane.run(self._hold)) for _ in range(reads)]
+
+    def _hold(self, db: sqlite3.Connection) -> None:
+        self._open.wait(30)
+
+    async def release(self) -> None:
+        self._open.set()
+        await asyncio.gather(*self._reads)
+
+
+async def test_g8_streams_do_not_wait_for_pages(store: SQLiteStore) -> None:
+    """G8: however many pages somebody asks for, streams are fed and positions checked."""
+    assert store._parts is not None
+    held = Held(store._parts.pages, 4)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        assert (await read(store)).head == 1
+        assert (await store.positions(["anna"])).heads == {"anna": 1}
+    await held.release()
+
+
+async def test_g8_each_lane_of_reads_has_a_bound(store: SQLiteStore) -> None:
+    """G8: the page too many is refused; the other lane goes on, and so do pages after it."""
+    assert store._parts is not None
+    held = Held(store._parts.pages, 5)
+    await asyncio.sleep(0)
+    with pytest.raises(StoreFull):
+        await store.page("anna", PageQuery())
+    assert (await read(store)).head == 1
+    await held.release()
+    assert len((await store.page("anna", PageQuery())).items) == 1
