@@ -50,6 +50,8 @@ ASGIApp = Callable[..., Awaitable[None]]
 #: A signal is a hint to refetch, not a carrier of content.
 MAX_SIGNAL = 1_024
 MAX_NAME = 100
+#: Each recipient of a signal is looked for on every node.
+MAX_SIGNAL_RECIPIENTS = 10_000
 
 
 class Alimi:
@@ -74,7 +76,6 @@ class Alimi:
         self._bus = backends.bus_factory(bus)
         self.store = backends.open_store(database, self.settings)
         self._runtimes: dict[asyncio.AbstractEventLoop, asyncio.Future[Runtime]] = {}
-        self._draining = False
         if self._engine is not None:
             self._engine.on_commit(database, self._committing)
 
@@ -203,7 +204,6 @@ class Alimi:
 
     async def drain(self) -> None:
         """End all streams of this event loop and refuse new ones; call it before a server stops."""
-        self._draining = True
         runtime = await self._running()
         if runtime is not None:
             await runtime.hub.drain(self.settings.drain_seconds)
@@ -212,17 +212,17 @@ class Alimi:
         """Stop on this event loop; the last loop closes the database."""
         runtime = await self._running()
         if runtime is not None:
-            del self._runtimes[runtime.loop]
             await runtime.stop()
         self._forget_dead_loops()
-        if not self._runtimes:
+        # Known until the end: who comes meanwhile meets a store that closes, not a second life.
+        if all(loop is asyncio.get_running_loop() for loop in self._runtimes):
             await self.store.close()
+        if runtime is not None:
+            self._runtimes.pop(runtime.loop, None)
 
     def health(self) -> dict[str, str]:
         """What is wrong, by name; empty when ready."""
         problems: dict[str, str] = {}
-        if self._draining:
-            problems["draining"] = "this node is stopping"
         started = [each for each in self._runtimes.values() if each.done()]
         if not started:
             problems["starting"] = "not started yet"
@@ -231,6 +231,8 @@ class Alimi:
                 problems["start"] = str(runtime.exception())
             else:
                 problems.update(runtime.result().tasks.failing)
+                if runtime.result().hub.draining:
+                    problems["draining"] = "this node is stopping"
         return problems
 
     # -- inside -------------------------------------------------------------------------------
@@ -281,7 +283,6 @@ class Alimi:
         await self.store.open()
         runtime = Runtime(self.store, self._bus(), self.settings, self.metrics)
         await runtime.start()
-        runtime.hub.draining = self._draining
         return runtime
 
     async def _running(self) -> Runtime | None:
@@ -358,4 +359,7 @@ def _signal(to: object, name: str, data: Any) -> Signal:
         raise InvalidInput(f"a signal's data must be plain JSON: {error}") from None
     if size > MAX_SIGNAL:
         raise InvalidInput(f"a signal's data is at most {MAX_SIGNAL} bytes of JSON, not {size}")
-    return Signal(name, normalise_recipients(to), data)
+    recipients = normalise_recipients(to)
+    if len(recipients) > MAX_SIGNAL_RECIPIENTS:
+        raise InvalidInput(f"a signal goes to at most {MAX_SIGNAL_RECIPIENTS} recipients")
+    return Signal(name, recipients, data)

@@ -20,7 +20,7 @@ from alimi.views import rfc3339, view
 #: More rows than this in one change are told as a whole.
 MAX_IDS = 100
 
-ResetReason = Literal["epoch", "foreign", "floor", "far", "ahead", "malformed"]
+ResetReason = Literal["epoch", "foreign", "floor", "far", "bulk", "ahead", "malformed"]
 ByeReason = Literal["drain", "age", "expired", "capacity", "hangup", "stalled", "unavailable"]
 
 _json = msgspec.json.Encoder()
@@ -72,34 +72,52 @@ def gap(changes: Changes) -> Literal["floor", "ahead"] | None:
 
 
 def render(changes: Changes, *, base: int, shown: Container[int], locales: Sequence[str]) -> bytes:
-    """All blocks of one read, joined, rising by version; they lead the reader to `upto`.
+    """All blocks of one read, joined; see `render_some`."""
+    return render_some(changes, base=base, shown=shown, locales=locales)[0]
 
-    A row is new when it was born after `base`, where the stream began, and its birth is not in
-    `shown` yet.  A read that cannot be told in full becomes a `reset` (G5: never a gap without a
-    word); nothing to tell is no bytes.
+
+def render_some(
+    changes: Changes,
+    *,
+    base: int,
+    shown: Container[int],
+    locales: Sequence[str],
+    start: int | None = None,
+    most: int | None = None,
+) -> tuple[bytes, int]:
+    """Blocks of a read behind `start`, rising by version, and the version they lead to.
+
+    At most about `most` bytes, but whole versions.  A row is new when it was born after `base`,
+    where the stream began, and its birth is not in `shown` yet.  A read that cannot be told in full
+    becomes a `reset` (G5: never a gap without a word); nothing to tell is no bytes.
 
     A version is given as `id:` only where a reader may be cut: no row that is still to come was
     born at or before it.  A row born 3 and read in 7 comes behind one born 4; resuming from 4 it
-    would be a change of something never shown.  Of the rows behind this page nothing is known: a
-    page with `more` has no ids, and a cut there repeats it.
+    would be a change of something never shown.  Of the rows behind this read nothing is known: one
+    with `more` has no ids, and a cut there repeats it.
     """
     if (reason := gap(changes)) is not None:
-        return reset(changes, reason)
-    blocks: list[bytes] = []
-    last = 0
+        return reset(changes, reason), changes.head
+    start = changes.upto if changes.after is None else max(start or 0, changes.after)
     reader = _Reader(base, shown, locales)
     unmet = _first_unmet(changes, reader)
-    for last, parts in _versions(changes, reader):
-        blocks += [encode(data, event=event) for event, data in parts[:-1]]
+    blocks: list[bytes] = []
+    size, last = 0, start
+    for version, parts in _versions(changes, reader, start):
+        if most is not None and size >= most:
+            return b"".join(blocks), last
+        last = version
+        safe = not changes.more and unmet[version] > version
+        for event, data in parts[:-1]:
+            blocks.append(encode(data, event=event))
+            size += len(data)
         event, data = parts[-1]
-        safe = not changes.more and unmet[last] > last
-        blocks.append(encode(data, event=event, id=_id(changes, last) if safe else None))
-    if changes.more:
-        return b"".join(blocks)
-    if changes.after is not None and max(last, changes.after) < changes.upto:
+        blocks.append(encode(data, event=event, id=_id(changes, version) if safe else None))
+        size += len(data)
+    if last < changes.upto and not changes.more:
         nothing = _change(changes, changes.upto, {"ids": []})
         blocks.append(encode(nothing, event="change", id=_id(changes, changes.upto)))
-    return b"".join(blocks)
+    return b"".join(blocks), changes.upto
 
 
 class _Reader(NamedTuple):
@@ -133,11 +151,11 @@ def _first_unmet(changes: Changes, reader: _Reader) -> dict[int, int]:
 _Block = tuple[str | None, bytes]
 
 
-def _versions(changes: Changes, reader: _Reader) -> Iterator[tuple[int, list[_Block]]]:
-    """Each version that has something to tell, with its blocks; the watermark at its place."""
-    after = changes.upto if changes.after is None else changes.after
+def _versions(changes: Changes, reader: _Reader, after: int) -> Iterator[tuple[int, list[_Block]]]:
+    """Each version behind `after` that has something to tell; the watermark at its place."""
     mark = changes.seen_version if after < changes.seen_version <= changes.upto else None
-    for version, items in groupby(changes.items, key=lambda item: item.version):
+    behind = (item for item in changes.items if item.version > after)
+    for version, items in groupby(behind, key=lambda item: item.version):
         if mark is not None and mark < version:
             yield mark, [_watermark(changes)]
             mark = None
@@ -160,13 +178,14 @@ def _blocks(
     changed: list[Notification] = []
     for item in items:
         if isinstance(item, BulkChange):
-            blocks.append(("change", _bulk(changes, item)))
+            blocks.append(("change", _bulk(changes, version, item.upto)))
         elif reader.meets(item):
             blocks.append((None, _new(changes, item, reader.locales)))
         else:
             changed.append(item)
     if len(changed) > MAX_IDS:
-        blocks.append(("change", _bulk(changes, _as_bulk(version, changed))))
+        upto = max(row.content_version for row in changed)
+        blocks.append(("change", _bulk(changes, version, upto)))
     else:
         blocks += _by_state(changes, version, changed)
     return blocks
@@ -202,27 +221,12 @@ def _flags(
     }
 
 
-def _as_bulk(version: int, rows: Sequence[Notification]) -> BulkChange:
-    read = {row.read_at for row in rows}
-    archived = {row.archived_at for row in rows}
-    return BulkChange(
-        version=version,
-        upto=max(row.content_version for row in rows),
-        count=len(rows),
-        read_at=read.pop() if len(read) == 1 else None,
-        archived_at=archived.pop() if len(archived) == 1 else None,
-        deleted=all(row.deleted for row in rows),
-    )
+def _bulk(changes: Changes, version: int, upto: int) -> bytes:
+    """More rows than can be named: some of those up to `upto` changed, so look.
 
-
-def _bulk(changes: Changes, bulk: BulkChange) -> bytes:
-    flags: dict[str, Any] = {}
-    if bulk.deleted:
-        flags["deleted"] = True
-    else:
-        times = {"read_at": rfc3339(bulk.read_at), "archived_at": rfc3339(bulk.archived_at)}
-        flags = {name: time for name, time in times.items() if time is not None}
-    return _change(changes, bulk.version, {"all": True, "upto": bulk.upto}, flags)
+    No flags: a sweep or an undo touches some rows of many, and a flag would be said of them all.
+    """
+    return _change(changes, version, {"all": True, "upto": upto})
 
 
 def _watermark(changes: Changes) -> _Block:

@@ -32,11 +32,14 @@ from alimi.sinks import Sink
 from alimi.store import Store
 from alimi.wheel import Wheel
 
+logger = logging.getLogger("alimi")
 #: A server's access log has only a stream's beginning; this has its end.
 access = logging.getLogger("alimi.access")
 
 #: Streams served by one query; keeps one turn of the loop short.
 _TURN = 500
+#: How long the pump feeds readers before others on the loop have their turn, in seconds.
+_BREATH = 0.005
 #: Recipients asked for in one position check.
 _CHECK = 5_000
 
@@ -47,8 +50,8 @@ class Stream:
     """One open SSE connection of one recipient; the hub's view of it."""
 
     __slots__ = (
-        "_hub", "behind_since", "closed", "ends_at", "identity", "opened_at", "place", "sink",
-        "tick", "wrote_at",
+        "_hub", "behind", "closed", "ends_at", "identity", "opened_at", "place", "progress_at",
+        "sink", "tick", "unsent", "wrote_at",
     )  # fmt: skip
 
     def __init__(self, hub: Hub, sink: Sink, identity: Identity, place: Position) -> None:
@@ -56,9 +59,13 @@ class Stream:
         self.sink = sink
         self.identity = identity
         self.place = place
-        self.behind_since: float | None = None
+        #: Nothing more is queued until the sink has drained.
+        self.behind = False
         self.closed = False
         self.opened_at = self.wrote_at = self.ends_at = 0.0
+        #: What was unsent when it was last looked at, and when that last became less.
+        self.unsent = 0
+        self.progress_at = 0.0
         self.tick = 0
 
     @property
@@ -115,7 +122,7 @@ class Hub:
         self._all_ended = asyncio.Event()
         self._all_ended.set()
         self._epoch: str | None = None
-        self._checked_at = clock()
+        self._last_signal: tuple[str, object, bytes] | None = None
         self.draining = False
 
     # -- opening and ending -------------------------------------------------------------------
@@ -131,7 +138,8 @@ class Hub:
         """Why another stream cannot be had now; an older one is never evicted for it."""
         if self.draining:
             return "drain"
-        full = self._count >= self._settings.max_streams
+        # Those that are ending still hold a socket.
+        full = self._count + len(self._ending) >= self._settings.max_streams
         if full or self.streams_of(recipient) >= self._settings.max_streams_per_recipient:
             return "capacity"
         return None
@@ -146,11 +154,18 @@ class Hub:
 
     async def open(
         self, sink: Sink, identity: Identity, asked: str | None, locales: tuple[str, ...]
-    ) -> Stream:
+    ) -> Stream | None:
         """Register a stream, then let it read: subscribe first, so nothing falls in between.
 
-        `asked` is the reader's cursor as it came, or None to begin at the head.
+        `asked` is the reader's cursor as it came, or None to begin at the head.  Answers None when
+        the last place was taken meanwhile: `refusal` may have been asked some awaits ago.
         """
+        refused = self.refusal(identity.recipient)
+        if refused is not None:
+            self.count_refusal(refused)
+            sink.write(frames.bye(refused, self.retry_ms()))
+            sink.close()
+            return None
         stream = Stream(self, sink, identity, Position(asked, locales))
         now = self._clock()
         stream.opened_at = stream.wrote_at = now
@@ -184,12 +199,15 @@ class Hub:
         if reason != "gone":
             self._ending.add(stream)
             self._all_ended.clear()
+            stream.ends_at = self._clock() + self._settings.stall_seconds
+            self._wheel.put(stream, stream.ends_at)
         stream.sink.close(abort=reason == "stalled")
 
     def reader_gone(self, stream: Stream) -> None:
         """A sink has ended, by us or by the reader."""
         self.end(stream, "gone")
         self._ending.discard(stream)
+        self._wheel.drop(stream)
         if not self._ending:
             self._all_ended.set()
 
@@ -239,7 +257,8 @@ class Hub:
             case Hint(recipient, version):
                 self._hint(recipient, version)
             case SignalTo(recipient, name, data):
-                self._signal(recipient, frames.signal(name, data))
+                if recipient in self._streams:
+                    self._signal(recipient, self._signal_frame(name, data))
             case HangUp(recipient, session):
                 self._hang_up(recipient, session)
 
@@ -254,13 +273,16 @@ class Hub:
 
         Only a stream that stands exactly where a batch begins takes it; others read.
         """
-        made = Frames(self._settings.backlog_bytes)
         for changes in batch:
-            for stream in tuple(self._streams.get(changes.recipient, ())):
-                if stream.behind_since is not None:
+            streams = self._streams.get(changes.recipient)
+            if not streams:
+                continue
+            made = Frames(changes, self._settings.backlog_bytes)
+            for stream in tuple(streams):
+                if stream.behind:
                     continue
                 if stream.place.continues_with(changes):
-                    self._feed(stream, changes, made)
+                    self._feed(stream, made)
                 elif stream.place.lacks(changes):
                     self._make_due(stream)
 
@@ -268,6 +290,13 @@ class Hub:
         for stream in self._streams.get(recipient, ()):
             if not stream.place.begun or stream.place.cursor < version:
                 self._make_due(stream)
+
+    def _signal_frame(self, name: str, data: object) -> bytes:
+        """A signal goes to many recipients in a row: encoded once."""
+        last = self._last_signal
+        if last is None or last[0] != name or last[1] is not data:
+            last = self._last_signal = (name, data, frames.signal(name, data))
+        return last[2]
 
     def _signal(self, recipient: str, frame: bytes) -> None:
         now = self._clock()
@@ -319,44 +348,60 @@ class Hub:
                 self._make_due(stream)
             raise
         self._metrics.reads.inc()
-        made = Frames(self._settings.backlog_bytes)
+        until = self._clock() + _BREATH
         for (key, group), changes in zip(wanted.items(), answers, strict=True):
+            made = Frames(changes, self._settings.backlog_bytes)
             for stream in group:
-                moved = stream.place.wanted != key[1]  # by `deliver`, while we read
-                if not (stream.closed or moved or stream.behind_since is not None):
-                    self._feed(stream, changes, made)
+                if self._clock() > until:
+                    await asyncio.sleep(0)
+                    until = self._clock() + _BREATH
+                if stream.closed or stream.behind:
+                    continue
+                if stream.place.wanted == key[1]:
+                    self._feed(stream, made)
+                elif stream.place.lacks(changes):  # `deliver` moved it meanwhile, but less far
+                    self._make_due(stream)
 
-    def _feed(self, stream: Stream, changes: Changes, made: Frames) -> None:
+    def _feed(self, stream: Stream, made: Frames) -> None:
         """Write what one read found, piece by piece, until the reader has it or falls behind."""
-        head = changes.head
-        while True:
-            body, lost = stream.place.take(changes, made)
-            if lost is not None:
-                self._metrics.resets.labels(lost).inc()
-            if body:
-                self._write(stream, body)
-            if stream.place.cursor >= changes.upto or stream.behind_since is not None:
-                break
-            changes = made.rest(changes, stream.place)
-        if stream.place.cursor < head:
+        try:
+            while True:
+                body, lost = stream.place.take(made)
+                if lost is not None:
+                    self._metrics.resets.labels(lost).inc()
+                if body:
+                    self._write(stream, body)
+                if stream.place.cursor >= made.changes.upto or stream.behind:
+                    break
+        except Exception:
+            # One row that cannot be told must not silence the others of this turn.
+            logger.exception("alimi: a stream cannot go on and is ended")
+            self.end(stream, "unavailable")
+        if stream.place.cursor < made.changes.head:
             self._make_due(stream)
 
     def _write(self, stream: Stream, data: bytes) -> None:
         stream.sink.write(data)
         stream.wrote_at = self._clock()
-        if stream.sink.backlog > self._settings.backlog_bytes:
-            stream.behind_since = stream.wrote_at
+        backlog = stream.sink.backlog
+        if backlog:
+            if not stream.unsent or backlog < stream.unsent + len(data):
+                stream.progress_at = stream.wrote_at
+            stream.unsent = backlog
+        if backlog > self._settings.backlog_bytes:
+            stream.behind = True
             self._metrics.streams_behind.inc()
             self._due.pop(stream, None)
 
     def reader_drained(self, stream: Stream) -> None:
         """A sink is empty again: a stream that was behind reads what it missed."""
-        if stream.behind_since is not None and not stream.closed:
-            stream.behind_since = None
+        stream.unsent = 0
+        if stream.behind and not stream.closed:
+            stream.behind = False
             self._make_due(stream)
 
     def _make_due(self, stream: Stream) -> None:
-        if stream.closed or stream.behind_since is not None:
+        if stream.closed or stream.behind:
             return
         self._due[stream] = None
         self._idle.clear()
@@ -365,23 +410,28 @@ class Hub:
     # -- the wheel ----------------------------------------------------------------------------
 
     async def run_wheel(self) -> None:
-        """Tick once a second: pings, ages, expiries, stalled readers, the position check."""
+        """Tick once a second: pings, ages, expiries, stalled readers."""
         while True:
             await asyncio.sleep(1)
-            await self.turn_wheel()
+            self.turn_wheel()
 
-    async def turn_wheel(self) -> None:
+    def turn_wheel(self) -> None:
         """Everything that has become due by the clock."""
         now = self._clock()
         for stream in self._wheel.turn(now):
             self._look_after(stream, now)
-        if now - self._checked_at >= self._settings.position_check_seconds:
-            self._checked_at = now
+
+    async def run_position_checks(self) -> None:
+        """Check for ever; apart from the wheel, so that a slow store delays no ping."""
+        while True:
+            await asyncio.sleep(self._settings.position_check_seconds)
             await self.check_positions()
 
     def _look_after(self, stream: Stream, now: float) -> None:
         expires_at = stream.identity.expires_at
-        if expires_at is not None and expires_at <= self._wall_ms():
+        if stream.closed:  # it was told to end and has not: its reader takes nothing
+            stream.sink.close(abort=True)
+        elif expires_at is not None and expires_at <= self._wall_ms():
             self.end(stream, "expired")
         elif stream.ends_at <= now:
             self.end(stream, "age")
@@ -394,12 +444,17 @@ class Hub:
             self._schedule(stream)
 
     def _stalled(self, stream: Stream, now: float) -> bool:
-        """Nothing taken for too long: `wrote_at` stands still while something is unsent."""
-        waiting = stream.behind_since if stream.behind_since is not None else stream.wrote_at
-        return stream.sink.backlog > 0 and now - waiting >= self._settings.stall_seconds
+        """Something is unsent, and it has not become less for too long."""
+        backlog = stream.sink.backlog
+        if not backlog or backlog < stream.unsent:
+            stream.progress_at = now
+        stream.unsent = backlog
+        return backlog > 0 and now - stream.progress_at >= self._settings.stall_seconds
 
     def _schedule(self, stream: Stream) -> None:
         next_look = min(stream.wrote_at + self._settings.ping_seconds, stream.ends_at)
+        if stream.unsent:
+            next_look = min(next_look, self._clock() + self._settings.stall_seconds / 4)
         if stream.identity.expires_at is not None:
             left = (stream.identity.expires_at - self._wall_ms()) / 1_000
             next_look = min(next_look, self._clock() + left)
@@ -419,6 +474,6 @@ class Hub:
         for recipient, head in heads.items():
             for stream in self._streams.get(recipient, ()):
                 known = not stream.place.begun or stream in self._due
-                if not known and stream.behind_since is None and stream.place.cursor != head:
+                if not known and not stream.behind and stream.place.cursor != head:
                     self._metrics.healed.inc()
                     self._make_due(stream)

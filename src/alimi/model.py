@@ -117,12 +117,24 @@ class Identity(msgspec.Struct, frozen=True):
         if answer is None:
             return None
         if isinstance(answer, Identity):
+            _check_identity(answer)
             return msgspec.structs.replace(answer, recipient=normalise_recipient(answer.recipient))
         if isinstance(answer, bool) or not isinstance(answer, (str, int)):
             raise InvalidIdentity(
                 f"who() must answer a str, an int, an Identity or None, not {type(answer).__name__}"
             )
         return cls(normalise_recipient(answer))
+
+
+def _check_identity(identity: Identity) -> None:
+    """Raises InvalidIdentity for a field of another type: it would fail later, far from here."""
+    for name, value in (("locale", identity.locale), ("session", identity.session)):
+        given: object = value
+        if given is not None and (not isinstance(given, str) or len(given) > MAX_KEY):
+            raise InvalidIdentity(f"Identity.{name} is a string, not {type(given).__name__}")
+    expires_at: object = identity.expires_at
+    if expires_at is not None and type(expires_at) is not int:
+        raise InvalidIdentity("Identity.expires_at is an int: milliseconds since 1970")
 
 
 class Content(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,11 +6,11 @@ promised.
 
 from __future__ import annotations
 
-import msgspec
+from typing import NamedTuple
 
 from alimi import frames
 from alimi.errors import InvalidCursor
-from alimi.model import Changes, Cursor, Notification
+from alimi.model import BulkChange, Changes, Cursor, Notification
 
 #: A replay over more versions than this is a `reset`: the page reloads faster than it replays.
 MAX_REPLAY = 100_000
@@ -18,55 +18,56 @@ MAX_REPLAY = 100_000
 _NOTHING: frozenset[int] = frozenset()
 
 
-class Frames:
-    """What was rendered in one turn: readers at the same place share the same bytes.
+class Piece(NamedTuple):
+    """What one write tells a reader, where it then stands, and what it has been shown."""
 
-    One write is at most about `most` bytes, unless a single version is larger.  A read is bounded
-    in rows, and of large ones each of a thousand readers who take nothing would hold megabytes.
+    body: bytes
+    cursor: int
+    shown: frozenset[int]
+
+
+class Frames:
+    """One read, rendered in pieces of about `most` bytes.
+
+    Readers at the same place share the same bytes.  Pieces, because of a read of large rows each of
+    a thousand readers who take nothing would otherwise hold megabytes.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, changes: Changes, most: int) -> None:
+        self.changes = changes
         self._most = most
-        self._made: dict[tuple[int, int, frozenset[int], tuple[str, ...]], bytes] = {}
-        self._parts: dict[tuple[int, int, int], Changes] = {}
+        self._made: dict[tuple[int, int, frozenset[int], tuple[str, ...]], Piece] = {}
 
-    def render(self, changes: Changes, place: Position) -> tuple[Changes, bytes]:
-        """As much of a read as fits, and its frames as this reader is to see them."""
-        body = self._render(changes, place)
-        while len(body) > self._most:
-            versions = sorted({item.version for item in changes.items})
-            if len(versions) < 2:
-                break
-            changes = self._part(changes, place.cursor, versions[(len(versions) - 1) // 2])
-            body = self._render(changes, place)
-        return changes, body
-
-    def rest(self, changes: Changes, place: Position) -> Changes:
-        """What of a read the reader has not got."""
-        if place.cursor == changes.after:
-            return changes
-        return self._part(changes, place.cursor, changes.upto)
-
-    def _part(self, changes: Changes, after: int, upto: int) -> Changes:
-        """Some versions of a read; kept, so that readers at the same place share it."""
-        key = (id(changes), after, upto)
-        part = self._parts.get(key)
-        if part is None:
-            items = tuple(item for item in changes.items if after < item.version <= upto)
-            more = upto < changes.upto or changes.more
-            part = self._parts[key] = msgspec.structs.replace(
-                changes, after=after, upto=upto, items=items, more=more
-            )
-        return part
-
-    def _render(self, changes: Changes, place: Position) -> bytes:
-        key = (id(changes), place.base, place.shown, place.locales)
+    def piece(self, place: Position) -> Piece:
+        """What comes next for this reader."""
+        key = (place.cursor, place.base, place.shown, place.locales)
         made = self._made.get(key)
         if made is None:
-            made = self._made[key] = frames.render(
-                changes, base=place.base, shown=place.shown, locales=place.locales
-            )
+            made = self._made[key] = self._render(place)
         return made
+
+    def _render(self, place: Position) -> Piece:
+        changes, start = self.changes, place.cursor
+        body, cursor = frames.render_some(
+            changes,
+            base=place.base,
+            shown=place.shown,
+            locales=place.locales,
+            start=start,
+            most=self._most,
+        )
+        if cursor == changes.upto and not changes.more:
+            return Piece(body, cursor, _NOTHING)
+        told = (item for item in changes.items if start < item.version <= cursor)
+        shown = (row.born for row in told if isinstance(row, Notification))
+        return Piece(body, cursor, place.shown.union(born for born in shown if born > place.base))
+
+    def hides_news(self, place: Position) -> bool:
+        """Whether a bulk change holds rows that this reader was never shown."""
+        return any(
+            isinstance(item, BulkChange) and item.version > place.cursor and item.born > place.base
+            for item in self.changes.items
+        )
 
 
 class Position:
@@ -110,13 +111,16 @@ class Position:
         """Whether there may be something in these changes that the reader has not got."""
         return not self.begun or self.tag != changes.tag or self.cursor < changes.upto
 
-    def take(self, changes: Changes, made: Frames) -> tuple[bytes, frames.ResetReason | None]:
-        """Move over a read, or as much of it as one write may hold.
+    def take(self, made: Frames) -> tuple[bytes, frames.ResetReason | None]:
+        """Move over the next piece of a read.
 
         Answers what to write, and why the place was lost if it was (G5).
         """
+        changes = made.changes
         preface = b""
         reason = self._lost(changes) if self.begun else self._begin(changes)
+        if reason is None and made.hides_news(self):
+            reason = "bulk"
         if reason is not None:
             return self._reset(changes, reason), reason
         if not self.begun:
@@ -124,9 +128,11 @@ class Position:
             preface = frames.hello(Cursor(self.tag, self.cursor), changes)
         if self.cursor >= changes.upto:
             return preface, None
-        taken, body = made.render(changes, self)
-        self._move(taken)
-        return preface + body, None
+        piece = made.piece(self)
+        self.cursor, self.shown = piece.cursor, piece.shown
+        if self.cursor == changes.upto and not changes.more:
+            self.base = self.cursor
+        return preface + piece.body, None
 
     def _lost(self, changes: Changes) -> frames.ResetReason | None:
         if changes.tag != self.tag:
@@ -164,11 +170,3 @@ class Position:
         self.shown = _NOTHING
         head = Cursor(changes.tag, changes.head)
         return frames.reset(changes, reason) + frames.hello(head, changes)
-
-    def _move(self, changes: Changes) -> None:
-        if changes.more:
-            born = {row.born for row in changes.items if isinstance(row, Notification)}
-            self.shown = self.shown.union(each for each in born if each > self.base)
-        else:
-            self.base, self.shown = changes.upto, _NOTHING
-        self.cursor = changes.upto

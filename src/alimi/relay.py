@@ -82,7 +82,7 @@ class Relay:
         with self._metrics.batch_seconds.time():
             applied = await self._store.apply(self._settings.batch)
         self._count(applied)
-        self._deliver(applied.changes)
+        self._deliver(applied.changes)  # never raises: a stream that fails ends alone
         messages: list[BusMessage] = [*applied.hints]
         messages.extend(
             SignalTo(recipient, signal.name, signal.data)

@@ -45,6 +45,7 @@ class Runtime:
         self.tasks.start("relay", self.relay.run)
         self.tasks.start("hub", self.hub.run)
         self.tasks.start("wheel", self.hub.run_wheel)
+        self.tasks.start("position-check", self.hub.run_position_checks)
         self.tasks.start("sweeper", self._sweep)
         if self._server is not None:
             streams.warn_if_slow(self._server)

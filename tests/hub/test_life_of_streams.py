@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from pathlib import Path
 
 from alimi.hub import Stream
-from alimi.model import HangUp, SignalTo
+from alimi.model import HangUp, Identity, SignalTo
 from tests.hub.test_streams import head_of, names, read
 from tests.support.node import a_node
 from tests.support.reader import Reader
+from tests.support.sink import HandSink
 
 
 async def test_a_slow_reader_holds_no_more_than_its_cap_and_misses_nothing(tmp_path: Path) -> None:
@@ -37,7 +39,7 @@ async def test_a_reader_that_takes_nothing_is_cut(tmp_path: Path) -> None:
         await node.hub.settled()
         for _ in range(70):
             node.now += 1
-            await node.hub.turn_wheel()
+            node.hub.turn_wheel()
         assert sink.aborted
         assert len(node.hub) == 0
 
@@ -49,7 +51,7 @@ async def test_a_silent_stream_is_pinged(tmp_path: Path) -> None:
         sink.take()
         for _ in range(46):
             node.now += 1
-            await node.hub.turn_wheel()
+            node.hub.turn_wheel()
         assert names(read(sink.take())) == ["ping"] * 3 or names(read(sink.take())) == []
 
 
@@ -58,7 +60,7 @@ async def test_a_stream_ends_at_its_age(tmp_path: Path) -> None:
     async with a_node(tmp_path, max_stream_seconds=60) as node:
         _, sink = await node.open()
         node.now += 61
-        await node.hub.turn_wheel()
+        node.hub.turn_wheel()
         assert read(sink.take()).said_bye == "age"
         assert sink.closed
 
@@ -76,7 +78,7 @@ async def test_a_stream_ends_with_its_identity(tmp_path: Path) -> None:
         _, sink = await node.open(expires_at=node.wall + 5_000)
         node.wall += 5_001
         node.now += 6
-        await node.hub.turn_wheel()
+        node.hub.turn_wheel()
         await node.notify("2")
         await node.hub.settled()
         reader = read(sink.take())
@@ -104,8 +106,7 @@ async def test_a_lost_hint_is_healed_by_the_position_check(tmp_path: Path) -> No
         sent = await node.notify("2", count=2)
         await node.hub.settled()
         assert read(sink.take()).shown == []
-        node.now += 11
-        await node.hub.turn_wheel()
+        await node.hub.check_positions()
         await node.hub.settled()
         assert read(sink.take()).shown == sent
         assert node.metrics.healed._value.get() == 1
@@ -149,7 +150,70 @@ async def test_a_reader_past_the_cap_is_refused_and_nobody_evicted(tmp_path: Pat
         assert node.hub.refusal("3") is None
         await node.open("3")
         assert node.hub.refusal("4") == "capacity"
+        late = HandSink()  # asked before the last place was taken, opened after
+        assert await node.hub.open(late, Identity("4"), None, ()) is None
+        assert read(late.take()).said_bye == "capacity"
+        assert late.closed
+        assert len(node.hub) == 3
         assert not any(sink.closed for sink in sinks)
+
+
+async def test_one_that_is_told_to_end_and_does_not_is_cut(tmp_path: Path) -> None:
+    """G8: a stuck reader that was hung up holds its place until it is cut, and is cut."""
+    async with a_node(tmp_path, max_streams=1, stall_seconds=60) as node:
+        _, sink = await node.open(slow=True)
+        await node.bus.publish([HangUp("2")])
+        assert (sink.closed, sink.aborted, len(node.hub)) == (True, False, 0)
+        assert node.hub.refusal("3") == "capacity"
+        node.now += 62
+        node.hub.turn_wheel()
+        assert sink.aborted
+        assert sink.owner is not None
+        sink.owner.sink_gone()
+        assert node.hub.refusal("3") is None
+
+
+async def test_a_slow_reader_that_progresses_is_kept(tmp_path: Path) -> None:
+    """Taking a little now and then is progress, however long it lasts."""
+    async with a_node(tmp_path, stall_seconds=10, max_stream_seconds=9_000) as node:
+        _, sink = await node.open(slow=True)
+        await node.notify("2", count=5)
+        await node.hub.settled()
+        for _ in range(40):
+            node.now += 1
+            del sink.unsent[:20]
+            node.hub.turn_wheel()
+        assert not sink.aborted
+
+
+async def test_a_row_that_cannot_be_told_ends_only_its_stream(tmp_path: Path) -> None:
+    """One stream fails to render; the others of the same turn go on."""
+    async with a_node(tmp_path) as node:
+        _, well = await node.open()
+        stream, ill = await node.open()
+        stream.place.locales = (object(),)  # type: ignore[assignment]
+        sent = await node.notify("2")
+        await node.hub.settled()
+        assert read(well.take()).shown == sent
+        assert ill.closed
+
+
+async def test_a_mass_catch_up_keeps_the_loop_alive(tmp_path: Path) -> None:
+    """G8: two hundred readers who missed much get it whole, and others have their turns."""
+    async with a_node(tmp_path, max_streams_per_recipient=500) as node:
+        first = (await head_of(node)).rpartition(".")[0] + ".0"
+        sent = await node.notify("2", count=200, data={"filler": "x" * 2_000})
+        sinks = []
+        for _ in range(200):
+            sink = HandSink()
+            await node.hub.open(sink, Identity("2"), first, ())
+            sinks.append(sink)
+        turns = 0
+        while not node.idle.is_set():
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > 20
+        assert all(read(sink.take()).shown == sent for sink in sinks)
 
 
 async def test_a_drain_says_bye_with_different_delays(tmp_path: Path) -> None:
@@ -205,8 +269,5 @@ async def test_twenty_thousand_streams_leave_nothing_behind(tmp_path: Path) -> N
 
 async def open_quickly(node, recipient: str):  # type: ignore[no-untyped-def]
     """Open without waiting for the first read."""
-    from alimi.model import Identity
-    from tests.support.sink import HandSink
-
     sink = HandSink()
     return await node.hub.open(sink, Identity(recipient), None, ()), sink

@@ -56,7 +56,7 @@ async def test_hello_starts_where_the_reader_stood(tmp_path: Path) -> None:
 
 async def test_a_cut_anywhere_in_a_replay_loses_nothing(tmp_path: Path) -> None:
     """G5: cut the bytes at every place; the next connection brings exactly the rest."""
-    async with a_node(tmp_path, page=4) as node:
+    async with a_node(tmp_path, page=4, max_streams_per_recipient=5_000) as node:
         await node.notify("2")
         cursor = await head_of(node)
         missed = await node.notify("2", count=5)
@@ -253,6 +253,34 @@ async def test_a_bulk_mark_is_one_frame(tmp_path: Path) -> None:
         (change,) = [data for name, data, _ in reader.events if name == "change"]
         assert change["all"] is True
         assert reader.unread == 0
+
+
+async def test_a_bulk_change_of_what_was_never_shown_is_a_reset(tmp_path: Path) -> None:
+    """G5: away, 300 came and the phone read them all in one version; no frame could name them."""
+    async with a_node(tmp_path) as node:
+        start = (await head_of(node)).rpartition(".")[0] + ".0"
+        await node.notify("2", count=300)
+        await node.mark("2", "read", upto=10**6)
+        _, sink = await node.open(cursor=start)
+        reader = read(sink.take())
+        assert names(reader) == ["reset", "hello"]
+        assert reader.events[0][1]["reason"] == "bulk"
+
+
+async def test_ids_are_told_in_the_middle_of_a_long_replay(tmp_path: Path) -> None:
+    """A read is written in pieces; a cut between them begins where the last id was."""
+    async with a_node(tmp_path, backlog_bytes=3_000) as node:
+        start = (await head_of(node)).rpartition(".")[0] + ".0"
+        sent = await node.notify("2", count=30)
+        _, sink = await node.open(cursor=start)
+        whole = sink.take()
+        reader = Reader(cursor=start)
+        reader.connect()
+        reader.feed(whole[: len(whole) // 2])
+        assert reader.cursor is not None
+        assert int(reader.cursor.rpartition(".")[2]) > 10
+        _, again = await node.open(cursor=reader.cursor)
+        assert len(read(again.take(), reader).shown) == len(sent)
 
 
 async def test_the_text_is_in_the_readers_language(tmp_path: Path) -> None:

@@ -92,6 +92,7 @@ class Node:
         sink = HandSink(slow=slow)
         locales = (identity["locale"],) if "locale" in identity else ()
         stream = await self.hub.open(sink, Identity(recipient, **identity), cursor, locales)
+        assert stream is not None
         await self.hub.settled()
         return stream, sink
 
