@@ -47,7 +47,7 @@ class Engine(Protocol):
     """What Alimi asks of an application's engine."""
 
     def holds_write_transaction(self, engine: Any) -> bool:
-        """Whether the current task or thread holds an open write transaction on it."""
+        """Whether the current task or thread, or one that started it, has it open for writing."""
 
     def on_commit(self, engine: Any, callback: Callable[[], None]) -> None:
         """Call `callback` about when a COMMIT is asked for."""

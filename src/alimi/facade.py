@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, Unpack
 
 import msgspec
@@ -50,6 +51,9 @@ ASGIApp = Callable[..., Awaitable[None]]
 #: A signal is a hint to refetch, not a carrier of content.
 MAX_SIGNAL = 1_024
 MAX_NAME = 100
+_MARK_INSIDE = (
+    "You hold an open write transaction on this database, and a mark cannot join it: commit first."
+)
 #: Each recipient of a signal is looked for on every node.
 MAX_SIGNAL_RECIPIENTS = 10_000
 
@@ -143,7 +147,8 @@ class Alimi:
 
     def inbox(self, recipient: object) -> Inbox:
         """One recipient's inbox, for reading and marking from Python."""
-        return Inbox(normalise_recipient(recipient), self.store, self._ready, self._publish)
+        guard = partial(self._refuse_own_transaction, _MARK_INSIDE)
+        return Inbox(normalise_recipient(recipient), self.store, self._ready, self._publish, guard)
 
     async def flush(self) -> None:
         """Wait until everything recorded so far is in the inboxes; for scripts and tests."""
@@ -243,12 +248,16 @@ class Alimi:
             await joined.run(within, lambda executor: self.store.write(executor, entries))
             self._look_closely()
             return [Receipt(getattr(entry, "id", "")) for entry in entries]
-        if self._engine is not None and self._engine.holds_write_transaction(self._database):
-            raise WithinMissing
+        self._refuse_own_transaction()
         runtime = await self._runtime()
         receipts = await self.store.append(entries)
         runtime.relay.wake()
         return receipts
+
+    def _refuse_own_transaction(self, message: str | None = None) -> None:
+        # To wait for the write lock there would be to wait for oneself.
+        if self._engine is not None and self._engine.holds_write_transaction(self._database):
+            raise WithinMissing(message)
 
     def _write_sync(self, entries: Sequence[Entry], within: Any) -> list[Receipt]:
         joined = backends.transactions_for(within)

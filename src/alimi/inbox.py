@@ -35,11 +35,13 @@ class Inbox:
         store: Store,
         ready: Callable[[], Awaitable[None]],
         publish: Callable[[Sequence[BusMessage]], Awaitable[None]],
+        guard: Callable[[], None],
     ) -> None:
         self.recipient = recipient
         self._store = store
         self._ready = ready
         self._publish = publish
+        self._guard = guard
 
     async def page(
         self,
@@ -92,8 +94,10 @@ class Inbox:
 
         `upto` and `at` are versions or cursors of this inbox.  `at` undoes: it takes the rows whose
         last change is exactly that version.  `seen` takes only `upto`.
-        Raises InvalidInput for more than 100 ids or another number of targets than one.
+        Raises InvalidInput for more than 100 ids or another number of targets than one, and
+        WithinMissing inside an open write transaction of the caller's own: commit that first.
         """
+        self._guard()
         if isinstance(ids, str) or (ids is not None and len(ids) > MAX_IDS):
             raise InvalidInput(f"ids is a list of at most {MAX_IDS}")
         checked = None if ids is None else tuple(dict.fromkeys(map(_checked_id, ids)))
