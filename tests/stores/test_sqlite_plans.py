@@ -35,7 +35,9 @@ VALUES: dict[str, Any] = {
     "old_tombstones": (1, 1),
     "remove": ("[]",),
     "forget_seen": {"recipient": "x"},
-    "forget_keys": (1, 1),
+    "old_keys": (1, 1),
+    "keep_keys": (1, "[]"),
+    "forget_keys": ("[]",),
     "whole_version": ("x", 1),
 }
 

@@ -77,8 +77,15 @@ class Step:
         return self._full(len(rows))
 
     def forget_keys(self, moment: int) -> None:
-        """Old keys may be used again."""
-        self._full(self._db.execute(SQL["forget_keys"], (moment, self._limit)).rowcount)
+        """Old keys may be used again, once no row bears their event's id."""
+        old, kept = map(
+            msgspec.json.decode, self._db.execute(SQL["old_keys"], (moment, self._limit)).fetchone()
+        )
+        if kept:
+            self._db.execute(SQL["keep_keys"], (self._now, as_json(kept)))
+        if len(old) > len(kept):
+            self._db.execute(SQL["forget_keys"], (as_json(list(set(old).difference(kept))),))
+        self._full(len(old))
 
     def _retire(self, recipient: str, count: int) -> int:
         (found,) = self._db.execute(SQL["oldest"], (recipient, count)).fetchone()

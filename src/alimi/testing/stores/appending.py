@@ -16,6 +16,7 @@ from alimi.testing.stores.harness import (
     StoreHarness,
     audit,
     deliver,
+    do,
     event,
     ids,
     rows,
@@ -143,17 +144,29 @@ class AppendingTests(StoreHarness):
         assert len(await ids(store)) == 1
 
     async def test_keys_are_forgotten_after_their_days(self, store: FullStore) -> None:
-        """A key may be used again after its days, and the notification still exists once."""
-        await deliver(store, event(key="k"))
+        """A key of which nothing is left may be used again after its days, and not before."""
+        await deliver(store, event(None, key="k"))
         retention = Retention(days=None, rows=None, key_days=7)
         await store.sweep(now_ms() + 6 * DAY, retention, 100)
-        assert (await store.append([event(key="k")]))[0].status == "repeated"
+        assert (await store.append([event(key="k")]))[0].status == "conflict"
         await store.sweep(now_ms() + 8 * DAY, retention, 100)
         assert (await store.append([event(key="k")]))[0].status == "recorded"
-        (applied,) = await settle(store)
-        assert (applied.repeated, applied.notifications) == (1, 0)
-        assert len(await ids(store)) == 1
-        await audit(store)
+
+    async def test_g1_a_key_lives_as_long_as_its_notifications(self, store: FullStore) -> None:
+        """G1: who hears "recorded" is never refused later because of a row of the same id."""
+        await deliver(store, event(key="k"), event(["ben", "cho"], key="l"))
+        retention = Retention(days=None, rows=None, key_days=7)
+        await store.sweep(now_ms() + 8 * DAY, retention, 1)
+        await store.sweep(now_ms() + 8 * DAY, retention, 1)
+        again = await store.append([event(key="k"), event(["ben", "cho"], key="l")])
+        assert [receipt.status for receipt in again] == ["repeated", "repeated"]
+        await do(store, "delete", upto=1)
+        await store.sweep(now_ms() + 40 * DAY, retention, 100)
+        again = await store.append([event(key="k"), event(["ben", "cho"], key="l")])
+        assert [receipt.status for receipt in again] == ["recorded", "repeated"]
+        await settle(store)
+        assert await ids(store) == [event_id("k")]
+        await audit(store, "anna", "ben", "cho")
 
     async def test_a_closed_store_says_so(self, store: FullStore) -> None:
         """After close() every verb raises StoreClosed; open() again works."""

@@ -90,7 +90,8 @@ CREATE TABLE alimi_seen (
     PRIMARY KEY (recipient, upto)
 ) WITHOUT ROWID;
 
--- Used idempotency keys, kept independently of the notifications' lives.
+-- Used idempotency keys, kept for some days and as long as a row bears their event's id.
+-- at: when it was used, or when it was last looked at and kept.
 CREATE TABLE alimi_keys (
     key TEXT PRIMARY KEY,
     event_id TEXT NOT NULL,

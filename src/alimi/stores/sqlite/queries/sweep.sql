@@ -44,5 +44,17 @@ DELETE FROM alimi_seen WHERE recipient = :recipient AND upto < coalesce((
     WHERE recipient = :recipient AND deleted_at IS NULL
 ), 9223372036854775807);
 
+-- name: old_keys
+-- Keys whose days are over, oldest first, and whether rows (tombstones too) still bear their id:
+-- such a key is kept, for who used it again would be told "recorded" and nothing would arrive.
+SELECT json_group_array(rowid), json_group_array(rowid) FILTER (WHERE EXISTS (
+    SELECT 1 FROM alimi_notifications WHERE id = event_id
+))
+FROM (SELECT rowid, event_id FROM alimi_keys WHERE at < ? ORDER BY at LIMIT ?);
+
+-- name: keep_keys
+-- Looked at again after as many days as now, so that each step meets other keys.
+UPDATE alimi_keys SET at = ? WHERE rowid IN (SELECT value FROM json_each(?));
+
 -- name: forget_keys
-DELETE FROM alimi_keys WHERE rowid IN (SELECT rowid FROM alimi_keys WHERE at < ? ORDER BY at LIMIT ?);
+DELETE FROM alimi_keys WHERE rowid IN (SELECT value FROM json_each(?));
