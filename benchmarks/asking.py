@@ -6,6 +6,9 @@ import select
 import socket
 import time
 
+#: Servers hang up on an idle connection, uvicorn after five seconds.
+_IDLE = 2.0
+
 
 class Line:
     """A connection that stays open if the server lets it; an answer is asked for by itself."""
@@ -19,12 +22,14 @@ class Line:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._left = b""
         self._ends = False
+        self._used_at = time.monotonic()
 
     def send(self, request: bytes) -> None:
         """Ask; the server works while we do something else."""
-        if self._ends:
+        if self._ends or time.monotonic() - self._used_at > _IDLE:
             self.close()
             self._connect()
+        self._used_at = time.monotonic()
         self._socket.sendall(request)
 
     def answer(self) -> bytes:
@@ -34,7 +39,7 @@ class Line:
         head = self._left[:at].lower()
         if not head.startswith(b"http/1.1 2"):
             raise RuntimeError(self._left[:300].decode("latin-1"))
-        self._left = self._left[at + 4 :]
+        self._left, self._used_at = self._left[at + 4 :], time.monotonic()
         self._ends = b"connection: close" in head
         if b"transfer-encoding: chunked" in head:
             return self._chunks()

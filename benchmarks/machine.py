@@ -44,7 +44,7 @@ def facts() -> dict[str, object]:
         "cores": os.cpu_count(),
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "sqlite": sqlite3.sqlite_version,
-        "load average": [round(each, 2) for each in os.getloadavg()],
+        "load average before": load(),
     }
 
 
@@ -53,6 +53,11 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor()
+
+
+def load() -> list[float]:
+    """How many processes wanted a core in the last 1, 5 and 15 minutes."""
+    return [round(each, 2) for each in os.getloadavg()]
 
 
 def now() -> float:

@@ -34,7 +34,8 @@ def _facts(results: Results, source: Path) -> str:
         f"{facts['date']}: {facts['processor']}, {facts['cores']} cores, {facts['system']}, "
         f"Python {facts['python']}, SQLite {facts['sqlite']} with `synchronous=FULL`, "
         f"{facts['descriptors']} descriptors a process, load average at the start "
-        f"{facts['load average']}. Median and range of {rounds} rounds; "
+        f"{facts['load average before']}, at the end {facts['load average after']}. "
+        f"Median and range of {rounds} rounds (the large crowd of others than Alimi once); "
         f"all values are in `benchmarks/results/{source.name}`."
     )
 

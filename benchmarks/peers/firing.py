@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 #: Makes an event of a peer as long as one of Alimi's.
-PADDING = "x" * 300
+PADDING = "x" * 330
 
 
 def event(number: int) -> str:

@@ -18,7 +18,7 @@
 
 #define RECIPIENTS 65536
 #define DESCRIPTORS 65536
-#define PADDING 300
+#define PADDING 371
 
 static int first[RECIPIENTS];                                /* recipient -> descriptor, 0: none */
 static int next_of[DESCRIPTORS], previous_of[DESCRIPTORS];   /* streams of one recipient */

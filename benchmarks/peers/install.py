@@ -143,7 +143,7 @@ class Nchan(Entrant):
     """Takes its events over HTTP, one a request, as it always does."""
 
     def fire(self, line: Line, count: int, of: int, how: str = "") -> Callable[[], bytes]:
-        body = b'{"n": 0, "mark": "~%s"}' % (b"x" * 300)
+        body = b'{"n": 0, "mark": "~%s"}' % (b"x" * 360)
         numbers = range(count)
         line.send(b"".join(post(f"/pub/{number * 7919 % of}", body) for number in numbers))
         return lambda: [line.answer() for _ in numbers][-1]
@@ -152,7 +152,7 @@ class Nchan(Entrant):
 def _nchan_command(nginx: str, module: Path) -> Command:
     def command(folder: Path, port: int) -> list[str]:
         text = (HERE / "nchan.conf").read_text()
-        parts = {"module": module, "folder": folder, "port": port, "connections": 19_500}
+        parts = {"module": module, "folder": folder, "port": port}
         for name, value in parts.items():
             text = text.replace(f"{{{name}}}", str(value))
         (folder / "nginx.conf").write_text(text)

@@ -4,7 +4,7 @@ import { Controller, Get, Module, Param, Query, Sse } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { filter, map, startWith, Subject } from 'rxjs';
 
-const PADDING = 'x'.repeat(300);
+const PADDING = 'x'.repeat(330);
 const events = new Subject();
 const seconds = () => Number(process.hrtime.bigint()) / 1e9;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
