@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import socket
@@ -61,6 +62,7 @@ class AppProcess:
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
 
     @property
@@ -132,8 +134,8 @@ class AppProcess:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
 
     def kill(self) -> None:
-        """`kill -9`."""
-        self.process.kill()
+        """`kill -9`, its workers too."""
+        os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
 
     def terminate(self) -> float:
