@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from benchmarks.asking import Line, get
 from benchmarks.process import Process, running
 
 ROOT = Path(__file__).parents[1]
+#: This tree, wherever the interpreter has Alimi installed from.
+_PATH = os.pathsep.join([str(ROOT), str(ROOT / "src")])
 
 Command = Callable[[Path, int], Sequence[str]]
 
@@ -38,7 +41,7 @@ class Entrant:
         """Run it in a fresh folder."""
         with running(
             lambda port: self.command(folder, port),
-            folder=folder, cores=cores, environment={"PYTHONPATH": str(ROOT), **self.environment},
+            folder=folder, cores=cores, environment={"PYTHONPATH": _PATH, **self.environment},
         ) as server:  # fmt: skip
             yield server
 
