@@ -68,7 +68,7 @@ class InvalidIdentity(InvalidInput):
 
 
 class TransactionError(AlimiError):
-    """The event cannot be recorded inside that transaction."""
+    """That cannot be done inside, or beside, this transaction."""
 
 
 class WithinMissing(TransactionError):

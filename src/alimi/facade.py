@@ -51,6 +51,7 @@ ASGIApp = Callable[..., Awaitable[None]]
 #: A signal is a hint to refetch, not a carrier of content.
 MAX_SIGNAL = 1_024
 MAX_NAME = 100
+_FLUSH_INSIDE = "You hold an open write transaction on this database: commit first, then flush."
 _MARK_INSIDE = (
     "You hold an open write transaction on this database, and a mark cannot join it: commit first."
 )
@@ -151,7 +152,11 @@ class Alimi:
         return Inbox(normalise_recipient(recipient), self.store, self._ready, self._publish, guard)
 
     async def flush(self) -> None:
-        """Wait until everything recorded so far is in the inboxes; for scripts and tests."""
+        """Wait until everything recorded so far is in the inboxes; for scripts and tests.
+
+        Raises WithinMissing inside one's own write transaction: it would wait for itself.
+        """
+        self._refuse_own_transaction(_FLUSH_INSIDE)
         await (await self._runtime()).relay.flush()
 
     # -- over HTTP ----------------------------------------------------------------------------

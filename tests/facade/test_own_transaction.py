@@ -50,6 +50,11 @@ async def mark(alimi: Alimi) -> None:
     await alimi.inbox(2).mark("read", upto=9)
 
 
+async def flush(alimi: Alimi) -> None:
+    """Waiting for what was just recorded."""
+    await alimi.flush()
+
+
 async def directly(call: Awaitable[Any]) -> None:
     """In the task that holds the transaction."""
     await call
@@ -61,7 +66,7 @@ async def in_gather(call: Awaitable[Any]) -> None:
 
 
 @pytest.mark.parametrize("started", [directly, in_gather])
-@pytest.mark.parametrize("call", [notify, retract, mark])
+@pytest.mark.parametrize("call", [notify, retract, mark, flush])
 async def test_one_s_own_transaction_is_not_waited_for(
     alimi: Alimi,
     engine: AsyncEngine,
