@@ -27,7 +27,7 @@ CHECKPOINT_PAGES = 4000
 
 def connect_writer(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
     """A connection that writes; it does its own waiting, see `begin`."""
-    db = _connect(path, timeout=0)
+    db = _connect(path.as_uri(), timeout=0)
     db.execute(f"PRAGMA synchronous = {synchronous}")
     db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     db.execute("PRAGMA cache_size = -32768")
@@ -37,15 +37,20 @@ def connect_writer(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
 
 def connect_reader(path: Path) -> sqlite3.Connection:
     """A connection that only reads; it cannot create or change anything."""
-    db = _connect(path, timeout=READER_SECONDS)
+    db = _connect(f"{path.as_uri()}?mode=rw", timeout=READER_SECONDS)
     db.execute("PRAGMA query_only = ON")
     return db
 
 
-def _connect(path: Path, timeout: float) -> sqlite3.Connection:
+def _connect(uri: str, timeout: float) -> sqlite3.Connection:
     # Threads hand connections over (open, close), each uses its own in between.
     return sqlite3.connect(
-        path, timeout=timeout, isolation_level=None, check_same_thread=False, cached_statements=256
+        uri,
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
     )
 
 

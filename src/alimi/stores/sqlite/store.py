@@ -35,6 +35,7 @@ from alimi.stores.sqlite.connections import (
     rollback,
     use_wal,
 )
+from alimi.stores.sqlite.file import DatabaseFile
 from alimi.stores.sqlite.readers import Readers
 from alimi.stores.sqlite.sweep import Roll, sweep
 from alimi.stores.sqlite.watcher import Watcher
@@ -126,7 +127,13 @@ class SQLiteStore:
 
     async def positions(self, recipients: Sequence[str]) -> Positions:
         """The epoch and the heads."""
-        return await self._open.feed.run(partial(feed.positions, recipients=recipients))
+        parts = self._open
+
+        def read(db: sqlite3.Connection) -> Positions:
+            parts.file.check()
+            return feed.positions(db, recipients)
+
+        return await parts.feed.run(read)
 
     async def sweep(self, now: int, retention: Retention, limit: int) -> Swept:
         """One bounded step of expiry, retention and pruning."""
@@ -168,6 +175,7 @@ class _Parts:
         self, path: Path, synchronous: Synchronous, *, auto_migrate: bool, bound: int
     ) -> None:
         db = connect_writer(path, synchronous)
+        self._path = path
         self._sidecar = epoch.Sidecar(epoch.sidecar_path(path))
         try:
             use_wal(db)
@@ -180,13 +188,17 @@ class _Parts:
             self._sidecar.close()
             raise
         self.roll = Roll()
+        self.file = DatabaseFile(path)
         self.watcher = Watcher(connect_reader(path))
-        connect = partial(connect_reader, path)
         # Streams never wait behind pages, of which a filter may walk an inbox to its end.  Two
         # threads keep one such page from the others; more would only fight for the interpreter.
-        self.feed = Readers(connect, "feed", threads=1, bound=bound)
-        self.pages = Readers(connect, "pages", threads=2, bound=bound)
-        self.writer = Writer(db, bound=bound, committed=self._sidecar.remember)
+        self.feed = Readers(self._reader, "feed", threads=1, bound=bound)
+        self.pages = Readers(self._reader, "pages", threads=2, bound=bound)
+        self.writer = Writer(db, self.file, bound=bound, committed=self._sidecar.remember)
+
+    def _reader(self) -> sqlite3.Connection:
+        self.file.check()
+        return connect_reader(self._path)
 
     def close(self) -> None:
         """Blocks until what was accepted is done.  The writer goes last: its end checkpoints."""

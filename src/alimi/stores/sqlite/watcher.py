@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 
-from alimi.stores.sqlite.connections import is_busy
+from alimi.stores.sqlite.connections import as_alimi_error, is_busy
 from alimi.stores.sqlite.sql import SQL
 
 
@@ -22,10 +22,10 @@ class Watcher:
         with self._lock:
             try:
                 return self._look()
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 if is_busy(error):  # the log is being recovered: better look than not
                     return True
-                raise
+                raise as_alimi_error(error) from error
 
     def _look(self) -> bool:
         # Read before the look: a commit between the two then shows as another number next time.

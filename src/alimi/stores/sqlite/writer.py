@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from alimi.errors import StoreClosed, StoreError, StoreFull
 from alimi.stores.sqlite.connections import as_alimi_error, begin, rollback
+from alimi.stores.sqlite.file import DatabaseFile
 from alimi.stores.sqlite.transaction import Transaction
 
 T = TypeVar("T")
@@ -71,9 +72,15 @@ class Writer:
     """Runs jobs in transactions; `committed` hears each commit's epoch and change counter."""
 
     def __init__(
-        self, db: sqlite3.Connection, *, bound: int, committed: Callable[[str, int], None]
+        self,
+        db: sqlite3.Connection,
+        file: DatabaseFile,
+        *,
+        bound: int,
+        committed: Callable[[str, int], None],
     ) -> None:
         self._db = db
+        self._file = file
         self._bound = bound
         self._committed = committed
         self._jobs: deque[Job] = deque()
@@ -150,7 +157,7 @@ class Writer:
         """One transaction for what waits; answers the jobs that are done, well or not."""
         waiting = len(self._jobs)
         try:
-            begin(self._db)
+            self._begin()
         except Exception as error:  # noqa: BLE001 - the callers hear it
             # Who came meanwhile has not waited long enough to be refused.
             return _failed([self._jobs.popleft() for _ in range(waiting)], error)
@@ -185,7 +192,7 @@ class Writer:
     def _alone(self, job: Job) -> Job:
         job.result = None
         try:
-            begin(self._db)
+            self._begin()
             tx = Transaction.on(self._db)
             perform(tx, [job])
             self._commit(tx)
@@ -194,10 +201,17 @@ class Writer:
             job.error = error
         return job
 
+    def _begin(self) -> None:
+        if self._file.lost:
+            self._file.check()
+        begin(self._db)
+
     def _commit(self, tx: Transaction) -> None:
         count = tx.commit()
         if count is not None:
             self._committed(tx.epoch, count)
+        # Last, so that nobody is told of what went into a file without a name.
+        self._file.check()
 
 
 def _failed(jobs: Sequence[Job], error: BaseException) -> list[Job]:
