@@ -85,13 +85,7 @@ class AsgiSink:
         """End after what was written; with `abort` at once, for a reader that takes nothing."""
         self._closing = True
         self._changed.set()
-        if abort:
-            self._cut()
-        elif self.backlog and not self._gone:
-            asyncio.get_running_loop().call_later(LINGER, self._cut)
-
-    def _cut(self) -> None:
-        if self._task is not None:
+        if abort and self._task is not None:
             self._gone = True
             self._task.cancel()
 
@@ -145,8 +139,6 @@ MAX_UNASKED = 16_384
 SEND_BUFFER = 65_536
 #: How long the kernel keeps unacknowledged bytes for a reader that vanished, in milliseconds.
 USER_TIMEOUT_MS = 60_000
-#: How long a stream that was told goodbye may take to read it, in seconds.
-LINGER = 30
 
 
 class TransportSink(asyncio.Protocol):
@@ -193,19 +185,15 @@ class TransportSink(asyncio.Protocol):
 
     def close(self, *, abort: bool = False) -> None:
         """End the body and close; with `abort` drop what is unsent."""
+        if self._gone:
+            return
         if abort:
-            self._cut()
-        elif not self._closing and not self._gone:
+            self._transport.abort()
+        elif not self._closing:
             self._closing = True
             if self._chunked:
                 self._send(b"0\r\n\r\n")
             self._transport.close()
-            if self.backlog:
-                asyncio.get_running_loop().call_later(LINGER, self._cut)
-
-    def _cut(self) -> None:
-        if not self._gone:
-            self._transport.abort()
 
     def _send(self, data: bytes) -> None:
         if self._fd >= 0 and not self._paused:

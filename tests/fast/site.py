@@ -187,7 +187,7 @@ class Site:
             while self.sinks() or self.served.server_state.connections:
                 await next_look()
 
-    async def later(self, seconds: float) -> None:
+    def later(self, seconds: float) -> None:
         """Let the hub's clock be later, and what became due by it happen."""
         clock = self.hub._clock
         self.hub._clock = lambda: clock() + seconds

@@ -46,9 +46,10 @@ async def test_the_end_of_a_stream_is_logged(
     """Whose, how long and why: a server's own access log has only its beginning."""
     caplog.set_level(logging.INFO, "alimi.access")
     async with site(tmp_path, server=server) as here:
-        await here.open("GET /?u=3 HTTP/1.1\r\nHost: x\r\n\r\n")
-        await here.later(299.5)
-        await here.later(5)
+        first = await here.open("GET /?u=3 HTTP/1.1\r\nHost: x\r\n\r\n")
+        here.later(300)
+        await first.until(b'{"reason":"age"}')
+        first.writer.close()
         client = await here.open()
         client.writer.close()
         await here.forgotten()

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from alimi.sinks import AsgiSink, TransportSink
-from tests.fast import site as places
-from tests.fast.site import Server, site
+from tests.fast.site import SOON, Server, site
 
 
 async def test_each_server_has_the_sink_that_it_should(server: Server, tmp_path: Path) -> None:
@@ -77,9 +74,9 @@ async def test_an_old_stream_ends_and_a_silent_one_is_pinged(
     """One wheel serves every sink: a sign of life after 15 seconds, `bye` after 5 minutes."""
     async with site(tmp_path, server=server) as here:
         client = await here.open()
-        await here.later(20)
+        here.later(20)
         await client.until(b"event: ping")
-        await here.later(300)
+        here.later(300)
         await client.until(b'{"reason":"age"}')
         await client.until(b"0\r\n\r\n")
         assert client.complete == 1
@@ -131,24 +128,23 @@ async def test_a_reader_that_takes_nothing_is_cut(server: Server, tmp_path: Path
         (stream,) = here.streams()
         while stream.sink.backlog <= 2_000:
             await here.notify(100, filler=400)
-        await here.later(70)
+        here.later(70)
         assert here.streams() == []
         if server.fast:  # over plain ASGI uvicorn keeps the socket until its bytes have left
             await here.forgotten()
 
 
-async def test_a_goodbye_that_nobody_reads_has_an_end(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_goodbye_that_nobody_reads_has_an_end(server: Server, tmp_path: Path) -> None:
     """G8: a stream that ends while its reader takes nothing does not hold its socket for ever."""
-    monkeypatch.setattr("alimi.sinks.LINGER", 0.01)
     async with site(tmp_path, server=server, backlog_bytes=2_000) as here:
         await here.open(receive_buffer=4_096, limit=512)
         (stream,) = here.streams()
         while stream.sink.backlog <= 2_000:
             await here.notify(100, filler=400)
         await here.alimi.end_streams(2)
-        async with asyncio.timeout(places.SOON):
+        assert here.streams() == []
+        here.later(70)
+        async with asyncio.timeout(SOON):
             await here.hub._all_ended.wait()
         if server.fast:
             await here.forgotten()
