@@ -209,6 +209,27 @@ def test_several_loops_in_turn_and_at_once(tmp_path: Path) -> None:
     assert len(heads) == 2
 
 
+def test_several_loops_open_one_store_at_once(tmp_path: Path) -> None:
+    """Loops that open the same store in the same moment share one writer; one close ends it."""
+    before = threading.active_count()
+    store = SQLiteStore(tmp_path / "app.db")
+    together = threading.Barrier(4)
+
+    async def open_it() -> None:
+        together.wait()
+        await store.open()
+
+    threads = [threading.Thread(target=lambda: asyncio.run(open_it())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writers = [each.name for each in threading.enumerate() if each.name == "alimi-writer"]
+    asyncio.run(store.close())
+    assert writers == ["alimi-writer"]
+    assert threading.active_count() == before
+
+
 async def test_a_full_disk_leaves_everything_in_place(store: SQLiteStore) -> None:
     """An error that is not the entry's fault fails the batch, buries nothing and loses nothing."""
     await store.append([event(text="x" * 1500) for _ in range(200)])

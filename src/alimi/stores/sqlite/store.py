@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -66,6 +67,7 @@ class SQLiteStore:
         self._auto_migrate = auto_migrate
         self._bound = queue_bound
         self._parts: _Parts | None = None
+        self._opening = threading.Lock()  # several loops, each in its thread, may share a store
 
     @property
     def path(self) -> Path:
@@ -81,21 +83,31 @@ class SQLiteStore:
     async def open(self) -> None:
         """Connect; at the first start create the file and its tables."""
         if self._parts is None:
+            await asyncio.to_thread(self._start)
+
+    def _start(self) -> None:
+        with self._opening:
+            if self._parts is not None:
+                return
             try:
-                self._parts = await asyncio.to_thread(self._start)
+                self._parts = _Parts(
+                    self._path,
+                    self._synchronous,
+                    auto_migrate=self._auto_migrate,
+                    bound=self._bound,
+                )
             except (sqlite3.Error, OSError) as error:
                 raise _cannot_open(self._path, error) from error
 
-    def _start(self) -> _Parts:
-        return _Parts(
-            self._path, self._synchronous, auto_migrate=self._auto_migrate, bound=self._bound
-        )
-
     async def close(self) -> None:
         """Finish what was accepted, then let go."""
-        parts, self._parts = self._parts, None
-        if parts is not None:
-            await asyncio.to_thread(parts.close)
+        await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        with self._opening:
+            parts, self._parts = self._parts, None
+            if parts is not None:
+                parts.close()
 
     async def append(self, entries: Sequence[Entry]) -> list[Receipt]:
         """Write to the outbox, durably (G1)."""
