@@ -67,7 +67,8 @@ class Store(Protocol):
     ) -> list[Changes]:
         """What changed in each inbox after its position, in the order asked; one round trip.
 
-        Each answer comes from one snapshot and holds about `limit` items at most, whole versions.
+        Each answer comes from one snapshot and holds about `limit` items at most, whole versions;
+        fewer, at least one version, where all answers together would be many megabytes.
         An inbox that never existed has head 0.
         """
 

@@ -16,7 +16,6 @@ from alimi.stores.sqlite.sql import SQL
 from alimi.testing.stores.harness import do, fill
 
 VALUES: dict[str, Any] = {
-    "changes": {"wanted": "[]", "limit": 1},
     "heads": ("[]",),
     "inboxes": ("[]",),
     "owners": ("[]", "x"),
@@ -61,6 +60,13 @@ def test_no_query_walks_a_table(db: sqlite3.Connection, name: str) -> None:
     """Every query finds its rows by an index and needs no sort (but of the keys of one call)."""
     found = scans(db, SQL[name], VALUES[name])
     assert [step for step in found if name != "used_keys" or "SCAN" in step] == []
+
+
+@pytest.mark.parametrize("query", [feed._CHANGES, feed._CUT_CHANGES])
+def test_the_feed_walks_no_table(db: sqlite3.Connection, query: str) -> None:
+    """Both forms of the feed's query are index ranges; the one for large rows sorts one page."""
+    found = scans(db, query, {"wanted": "[]", "limit": 1, "size": 1})
+    assert [step for step in found if query == feed._CHANGES or "SCAN" in step] == []
 
 
 def page_query(query: PageQuery) -> tuple[str, dict[str, Any]]:

@@ -6,13 +6,14 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from alimi.errors import StoreFull
 from alimi.model import PageQuery
-from alimi.stores.sqlite import SQLiteStore
+from alimi.stores.sqlite import SQLiteStore, feed
 from alimi.stores.sqlite.readers import Readers
 from alimi.testing.stores.harness import deliver, event, read
 
@@ -62,3 +63,13 @@ async def test_g8_each_lane_of_reads_has_a_bound(store: SQLiteStore) -> None:
     assert (await read(store)).head == 1
     await held.release()
     assert len((await store.page("anna", PageQuery())).items) == 1
+
+
+async def test_g8_no_answer_is_too_big_for_sqlite(store: SQLiteStore) -> None:
+    """G8: inboxes whose next versions do not fit into one value together are read apart."""
+    people = ["anna", "ben", "cho", "dan"]
+    await deliver(store, *(event(people, text=16_000 * "x") for _ in range(20)))
+    with closing(sqlite3.connect(store.path)) as db:
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 600_000)
+        answers = feed.changes_after(db, [(who, 0) for who in people], 100)
+    assert [(len(each.items), each.more) for each in answers] == [(21, False)] + 3 * [(20, False)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -22,9 +23,13 @@ from alimi.stores.sqlite.sql import SQL
 from alimi.stores.sqlite.statements import as_json
 from alimi.stores.sqlite.transaction import tag_of
 
+#: Bytes of one answer, about: after an outage a thousand streams ask together.
+MAX_ANSWER = 4 * 1024 * 1024
 Items = tuple[Notification | BulkChange, ...]
 #: One inbox to read, and after which version; None asks only for its head.
 Asked = tuple[str, int | None]
+#: Rows for each, and if need be characters of content.
+Bound = tuple[int, int | None]
 
 
 class _Row(msgspec.Struct, array_like=True):
@@ -55,10 +60,13 @@ class _Found(_Row, array_like=True):
     seen_version: int | None
     unread: int | None
     unseen: int | None
+    size: int | None
 
 
 _decode_rows = msgspec.json.Decoder(list[_Row]).decode
 _decode_found = msgspec.json.Decoder(list[_Found]).decode
+_CHANGES = SQL["changes"].format(rows=SQL["rows_after"])
+_CUT_CHANGES = SQL["changes"].format(rows=SQL["rows_within"])
 _NO_CONTENT = Content({})
 _UNREAD = "coalesce((SELECT unread FROM alimi_inboxes WHERE recipient = :recipient), 0)"
 
@@ -82,24 +90,64 @@ def _notification(row: _Row) -> Notification:
 
 
 def changes_after(db: sqlite3.Connection, wanted: Sequence[Asked], limit: int) -> list[Changes]:
-    """What changed in each inbox after its position, in the order asked."""
-    values = {"wanted": as_json(wanted), "limit": limit + 1}
-    epoch, text = db.execute(SQL["changes"], values).fetchone()
+    """What changed in each inbox after its position, in the order asked.
+
+    Bounded in bytes too: what does not fit is cut behind whole versions, at least one each.
+    """
+    try:
+        with _length_limit(db, MAX_ANSWER):
+            return _read_changes(db, wanted, (limit, None))
+    except sqlite3.DataError:  # too big; the careful query costs half as much again
+        return _cut_changes(db, wanted, limit)
+
+
+def _cut_changes(db: sqlite3.Connection, wanted: Sequence[Asked], limit: int) -> list[Changes]:
+    try:
+        return _read_changes(db, wanted, (limit, MAX_ANSWER // max(len(wanted), 4)))
+    except sqlite3.DataError:  # each has one version, and they are huge
+        if len(wanted) < 2:
+            raise
+        half = len(wanted) // 2
+        return [
+            *_cut_changes(db, wanted[:half], limit),
+            *_cut_changes(db, wanted[half:], limit),
+        ]
+
+
+@contextmanager
+def _length_limit(db: sqlite3.Connection, length: int) -> Iterator[None]:
+    """Inside, a longer value is an error."""
+    before = db.getlimit(sqlite3.SQLITE_LIMIT_LENGTH)
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, min(before, length))
+    try:
+        yield
+    finally:
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
+
+
+def _read_changes(db: sqlite3.Connection, wanted: Sequence[Asked], bound: Bound) -> list[Changes]:
+    limit, size = bound
+    values = {"wanted": as_json(wanted), "limit": limit + 1, "size": size}
+    epoch, text = db.execute(_CHANGES if size is None else _CUT_CHANGES, values).fetchone()
     found: list[list[_Found]] = [[] for _ in wanted]
     for row in _decode_found(text):
         found[row.place].append(row)
     return [
-        _changes(db, epoch, asked, rows, limit) for asked, rows in zip(wanted, found, strict=True)
+        _changes(db, epoch, asked, rows, bound) for asked, rows in zip(wanted, found, strict=True)
     ]
 
 
 def _changes(
-    db: sqlite3.Connection, epoch: str, asked: Asked, found: list[_Found], limit: int
+    db: sqlite3.Connection,
+    epoch: str,
+    asked: Asked,
+    found: list[_Found],
+    bound: Bound,
 ) -> Changes:
     recipient, after = asked
     facts = found[0]
     rows = [] if facts.id is None else sorted(found, key=_version)
-    items, upto = _whole_versions(db, recipient, rows, limit)
+    items, upto = _whole_versions(db, recipient, rows, bound)
     head = facts.head or 0
     return Changes(
         recipient=recipient,
@@ -122,11 +170,13 @@ def _version(row: _Row) -> int:
 
 
 def _whole_versions(
-    db: sqlite3.Connection, recipient: str, rows: Sequence[_Row], limit: int
+    db: sqlite3.Connection, recipient: str, rows: Sequence[_Found], bound: Bound
 ) -> tuple[Items, int | None]:
     """Items that cut no version in two, and where they end (None: at the head)."""
+    limit, size = bound
     if len(rows) <= limit:
-        return tuple(map(_notification, rows)), None
+        perhaps_cut = size is not None and sum(row.size or 0 for row in rows) >= size
+        return tuple(map(_notification, rows)), rows[-1].version if perhaps_cut else None
     torn = rows[-1].version
     whole = [row for row in rows if row.version < torn]
     if whole:

@@ -8,7 +8,9 @@ from alimi.testing.stores.harness import (
     FullStore,
     StoreHarness,
     audit,
+    deliver,
     do,
+    event,
     fill,
     read,
     versions,
@@ -62,6 +64,27 @@ class FeedingTests(StoreHarness):
                 break
         assert seen == list(range(6, 27))
         assert position == changes.head == 26
+
+    async def test_g8_an_answer_is_bounded_in_bytes(self, store: FullStore) -> None:
+        """G8: large rows come in more and smaller pages; versions stay whole and none is missed."""
+        people = dict.fromkeys(("anna", "ben", "cho", "dan", "eve"), 0)
+        await deliver(store, *(event(list(people), text=16_000 * "x") for _ in range(100)))
+        await do(store, "read", upto=10)
+        seen: dict[str, list[int]] = {who: [] for who in people}
+        moving = set(people)
+        sizes = []
+        while moving:
+            asked = [(who, people[who]) for who in sorted(moving)]
+            answers = await store.changes_after(asked, 200)
+            sizes.append(sum(len(each.items) for each in answers))
+            for each in answers:
+                seen[each.recipient] += versions(each)
+                people[each.recipient] = each.upto
+                if not each.more:
+                    moving.remove(each.recipient)
+        assert max(sizes) < 400
+        assert seen["anna"] == [*range(11, 101), *(10 * [101])]
+        assert seen["eve"] == [*range(1, 101)]
 
     async def test_a_row_changed_twice_appears_once(self, store: FullStore) -> None:
         """The feed holds rows in their latest state, not the history of each."""

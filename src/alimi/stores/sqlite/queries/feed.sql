@@ -2,9 +2,7 @@
 SELECT value FROM alimi_meta WHERE name = 'epoch';
 
 -- name: changes
--- One query for all who ask: each inbox's facts and the first rows after its position.  The inner
--- SELECT walks (recipient, version) from the position and stops at the limit, so the cost depends
--- only on what was missed.
+-- One query for all who ask: each inbox's facts and the first rows after its position.
 SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'), json_group_array(json_array(
     n.id, n.version, n.born, n.content_version, n.kind, n.category, json(n.content), n.created_at,
     CASE WHEN n.seen_at IS NULL AND n.content_version <= i.seen_upto THEN (
@@ -12,16 +10,33 @@ SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'), json_group_array(jso
         WHERE s.recipient = n.recipient AND s.upto >= n.content_version ORDER BY s.upto LIMIT 1
     ) ELSE n.seen_at END,
     n.read_at, n.archived_at, n.expires_at, n.deleted_at,
-    w.key, i.version, i.floor, i.seen_upto, i.seen_version, i.unread, i.unseen
+    w.key, i.version, i.floor, i.seen_upto, i.seen_version, i.unread, i.unseen, length(n.content)
 ))
 FROM json_each(:wanted) AS w
 LEFT JOIN alimi_inboxes AS i ON i.recipient = json_extract(w.value, '$[0]')
-LEFT JOIN alimi_notifications AS n ON n.rowid IN (
-    SELECT x.rowid FROM alimi_notifications AS x
-    WHERE x.recipient = i.recipient AND x.version > json_extract(w.value, '$[1]')
-        AND json_extract(w.value, '$[1]') >= i.floor
-    ORDER BY x.version LIMIT :limit
-);
+LEFT JOIN alimi_notifications AS n ON n.rowid IN ({rows});
+
+-- name: rows_after
+-- Walks (recipient, version) from the position and stops at the limit, so the cost depends only on
+-- what was missed.
+SELECT x.rowid FROM alimi_notifications AS x
+WHERE x.recipient = i.recipient AND x.version > json_extract(w.value, '$[1]')
+    AND json_extract(w.value, '$[1]') >= i.floor
+ORDER BY x.version LIMIT :limit;
+
+-- name: rows_within
+-- The same for large rows: of those the versions that begin within so many characters of content.
+SELECT id FROM (
+    SELECT y.id, sum(length(y.content)) OVER (
+        ORDER BY y.version RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS before
+    FROM (
+        SELECT x.rowid AS id, x.version, x.content FROM alimi_notifications AS x
+        WHERE x.recipient = i.recipient AND x.version > json_extract(w.value, '$[1]')
+            AND json_extract(w.value, '$[1]') >= i.floor
+        ORDER BY x.version LIMIT :limit
+    ) AS y
+) WHERE before IS NULL OR before < :size;
 
 -- name: whole_version
 -- A version with more rows than a page holds, told as a whole.
