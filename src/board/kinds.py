@@ -22,7 +22,7 @@ TEXTS = {
         "en": "You are no longer the assignee of a card.",
     },
     "mentioned": {
-        "ko": "{actor.name}님이 회원님을 언급했습니다: {excerpt}",
+        "ko": "{actor.name}님이 사용자님을 언급했습니다: {excerpt}",
         "en": "{actor.name} mentioned you: {excerpt}",
     },
     "commented": {

@@ -95,7 +95,7 @@ async def test_one_notice_with_the_strongest_reason(
     assert await jiwoo.heard() == ["card.assigned", "card.mentioned"]
     told = (await jiwoo.inbox())[0]
     assert told["data"]["reason"] == "mentioned"
-    assert told["message"].startswith("Emma Reid님이 회원님을 언급했습니다: ")
+    assert told["message"].startswith("Emma Reid님이 사용자님을 언급했습니다: ")
     assert await dohyun.heard() == ["card.mentioned"]
     assert await emma.inbox() == []
 

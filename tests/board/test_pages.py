@@ -123,7 +123,7 @@ def test_every_text_of_a_page_is_used() -> None:
 def test_sentences_are_filled() -> None:
     """Fields are put in, and braces in them stay what they are."""
     said = say("ko", "problem.too_many_logins", seconds="{x}")
-    assert said == "시도가 너무 많습니다. {x}초 뒤에 다시 시도해 주세요."
+    assert said == "로그인 시도가 너무 많습니다. {x}초 뒤에 다시 시도해 주세요."
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ class Visit:
     @property
     def toast(self) -> Locator:
         """What has just come in."""
-        return self.page.locator("alimi-bell .toast")
+        return self.page.locator(".toast")
 
     async def give(self, number: int, name: str) -> None:
         """Open a card and hand it to somebody."""
@@ -290,7 +290,7 @@ async def test_a_mention_is_completed_and_heard(served: Served, new_context: Ope
     await field.press("Enter")
     await expect(field).to_have_value("Would you look? @박도현 ")
     await field.press("Control+Enter")
-    await expect(dohyun.toast).to_contain_text("Emma Reid님이 회원님을 언급했습니다")
+    await expect(dohyun.toast).to_contain_text("Emma Reid님이 사용자님을 언급했습니다")
     last = dohyun.dialog.locator(".comments li").last
     await expect(last).to_contain_text("Would you look? @박도현")
 
@@ -310,10 +310,48 @@ async def test_nobody_overwrites_anothers_words(
     await jiwoo.dialog.get_by_role("button", name="저장").click()
     await expect(jiwoo.dialog.locator(".prose").first).to_have_text("지우의 글")
     await emma.dialog.get_by_role("button", name="Save").click()
-    await expect(emma.dialog.locator(".theirs")).to_contain_text("지우의 글")
+    await expect(emma.dialog.locator("section .theirs")).to_contain_text("지우의 글")
     await expect(emma.dialog.get_by_label("Description").last).to_have_value("Emma's words")
     await emma.dialog.get_by_role("button", name="Save").click()
     await expect(jiwoo.dialog.locator(".prose").first).to_have_text("Emma's words")
+
+
+async def test_nobody_overwrites_anothers_title(
+    served: Served, new_context: OpenContext, console: Console
+) -> None:
+    """Moved meanwhile: saved all the same.  Renamed meanwhile: theirs is shown, one's own kept."""
+    console.allow("412")
+    emma = await visit(served, new_context, EMMA, "/cards/9")
+    title = emma.dialog.get_by_label("Title")
+    renamed = emma.dialog.locator(".title-theirs")
+    with served.browser(JIWOO) as jiwoo:
+        await title.fill("Mine")
+        jiwoo.patch("/api/cards/9", json={"list_id": 4}).raise_for_status()
+        await title.press("Enter")
+        await expect(emma.card(9)).to_contain_text("Mine")
+        await title.fill("Mine again")
+        jiwoo.patch("/api/cards/9", json={"title": "Theirs"}).raise_for_status()
+        await title.press("Enter")
+        await expect(renamed).to_contain_text("Theirs")
+        await expect(title).to_have_value("Mine again")
+        assert jiwoo.get("/api/cards/9").json()["title"] == "Theirs"
+        await renamed.get_by_role("button", name="Save").click()
+        await expect(emma.card(9)).to_contain_text("Mine again")
+        await expect(renamed).to_be_hidden()
+
+
+async def test_what_was_not_done_is_not_shown(
+    served: Served, new_context: OpenContext, console: Console
+) -> None:
+    """Without the server an assignment goes back, on card and board, and a note says so."""
+    console.allow("ERR_|Failed to load resource")
+    emma = await visit(served, new_context, EMMA, "/cards/12")
+    await emma.context.set_offline(True)
+    button = emma.dialog.get_by_role("button", name="박도현", exact=True)
+    await button.click()
+    await expect(emma.page.locator("#note")).to_contain_text("Check your connection")
+    await expect(button).to_have_attribute("aria-pressed", "false")
+    await expect(emma.card(12)).to_contain_text("Assigned to Emma Reid")
 
 
 async def test_archive_and_undo(served: Served, new_context: OpenContext) -> None:

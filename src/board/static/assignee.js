@@ -10,6 +10,8 @@ export class Assignee {
   /** @param {number} card @param {(card: any) => void} changed */
   constructor(card, changed) {
     this.card = card;
+    /** What the server said last. @type {number | null} */
+    this.told = null;
     this.changed = changed;
     this.list = h("div", { class: "choices" });
     this.element = h("fieldset", { class: "assignees" }, h("legend", {}, t("assignee")), this.list);
@@ -28,6 +30,12 @@ export class Assignee {
 
   /** @param {number | null} assignee */
   update(assignee) {
+    this.told = assignee;
+    this.#show(assignee);
+  }
+
+  /** @param {number | null} assignee */
+  #show(assignee) {
     // Buttons, not radio buttons: arrow keys would hand the card to everybody on the way.
     for (const { id, button } of this.buttons) {
       set(button, { "aria-pressed": String(id === (assignee ?? 0)) });
@@ -36,15 +44,19 @@ export class Assignee {
 
   /** @param {number | null} user */
   async #assign(user) {
-    this.update(user);
+    const before = this.told;
+    this.#show(user);
     state.patch(this.card, { assignee_id: user });
     try {
       const { message, card } = await call("PATCH", `cards/${this.card}/assignee`, { user_id: user });
       announce(message);
       this.changed(card);
+      await state.load();
     } catch (problem) {
+      // Whoever was told meanwhile is right; this page's wish is not.
+      this.#show(this.told);
+      if (this.told === before) state.patch(this.card, { assignee_id: before });
       excuse(problem);
     }
-    await state.load();
   }
 }

@@ -62,8 +62,13 @@ class ListView {
     };
     const save = async (/** @type {Event} */ event) => {
       event.preventDefault();
-      await call("PATCH", `lists/${this.id}`, { name: input.value }).then(stop, excuse);
-      await state.load();
+      try {
+        await call("PATCH", `lists/${this.id}`, { name: input.value });
+        stop();
+        await state.load();
+      } catch (problem) {
+        excuse(problem);
+      }
     };
     const keydown = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && stop();
     const blur = () => form.isConnected && stop();
@@ -101,13 +106,13 @@ function adder(label, hint, most, send) {
     input.value = "";
     try {
       await send(text);
-      await state.load();
-      // One more: lists are written in one go.
-      input.scrollIntoView({ block: "nearest" });
     } catch (problem) {
       input.value = text;
-      excuse(problem);
+      return excuse(problem);
     }
+    await state.load().catch(excuse);
+    // One more: lists are written in one go.
+    input.scrollIntoView({ block: "nearest" });
   });
   return h("div", { class: "adding" }, button, form);
 }

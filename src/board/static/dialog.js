@@ -18,6 +18,9 @@ let open = null;
 let asked = 0;
 
 class CardPage {
+  /** Going through the lists with arrow keys moves nothing until one stays. */
+  #byArrow = false;
+
   /** @param {any} card */
   constructor(card) {
     this.id = card.id;
@@ -25,7 +28,11 @@ class CardPage {
     this.words = new Words(card.id, update);
     this.assignee = new Assignee(card.id, update);
     this.comments = new Comments(card.id);
-    this.list = h("select", { "aria-label": t("list"), change: () => this.#move() });
+    const change = () => this.#byArrow || this.#move();
+    const keydown = (/** @type {KeyboardEvent} */ event) => this.#listKey(event);
+    const pointerdown = () => (this.#byArrow = false);
+    const blur = () => this.#move();
+    this.list = h("select", { "aria-label": t("list"), change, keydown, pointerdown, blur });
     this.watch = h("button", { type: "button", class: "quiet", click: () => this.#watch() });
     this.archive = h("button", { type: "button", class: "quiet", click: () => this.#archive() });
     this.facts = h("p", { class: "hint" });
@@ -38,7 +45,7 @@ class CardPage {
     const number = h("span", { class: "number" }, `#${this.id}`);
     const head = h("div", { class: "card-head" }, number, this.list, h("span", { class: "gap" }), close);
     const side = h("div", { class: "card-actions" }, this.watch, this.archive);
-    return [head, this.note, this.words.title, this.assignee.element, this.words.element, this.comments.element, side, this.facts];
+    return [head, this.note, this.words.title, this.words.renamed, this.assignee.element, this.words.element, this.comments.element, side, this.facts];
   }
 
   /** @param {any} card */
@@ -46,9 +53,7 @@ class CardPage {
     this.card = card;
     this.words.update(card);
     this.assignee.update(card.assignee_id);
-    const lists = state.lists.map((list) => h("option", { value: list.id }, list.name));
-    this.list.replaceChildren(...lists);
-    this.list.value = String(card.list_id);
+    if (document.activeElement !== this.list) this.#showLists();
     set(this.watch, { "aria-pressed": String(card.watching) });
     this.watch.replaceChildren(icon("eye"), t(card.watching ? "watching" : "watch"));
     this.archive.replaceChildren(icon("archive"), t(card.archived ? "restore" : "archive"));
@@ -75,8 +80,25 @@ class CardPage {
     }
   }
 
-  #move() {
-    return this.#change("PATCH", "", { list_id: Number(this.list.value) });
+  #showLists() {
+    const lists = state.lists.map((list) => h("option", { value: list.id }, list.name));
+    this.list.replaceChildren(...lists);
+    this.list.value = String(this.card.list_id);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #listKey(event) {
+    this.#byArrow = true;
+    if (event.key === "Escape") this.list.value = String(this.card.list_id);
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    this.#move();
+  }
+
+  async #move() {
+    const list = Number(this.list.value);
+    if (open !== this || !list || list === this.card.list_id) return;
+    if (!(await this.#change("PATCH", "", { list_id: list }))) this.list.value = String(this.card.list_id);
   }
 
   async #watch() {

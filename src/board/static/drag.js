@@ -93,7 +93,7 @@ class Drag {
     const now = state.place(this.id);
     const moved = now.list !== this.from.list || now.position !== this.from.position;
     this.end();
-    const sent = moved ? state.sendMove(this.id).catch(excuse) : Promise.resolve();
+    const sent = moved ? state.sendMove(this.id, this.from).catch(excuse) : Promise.resolve();
     sent.then(() => state.release()).catch(excuse);
   }
 

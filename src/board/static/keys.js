@@ -71,7 +71,7 @@ function drop() {
   finish(id);
   announce(t("move_dropped", where(id)));
   const moved = now.list !== list || now.position !== position;
-  const sent = moved ? state.sendMove(id).catch(excuse) : Promise.resolve();
+  const sent = moved ? state.sendMove(id, { list, position }).catch(excuse) : Promise.resolve();
   sent.then(() => state.release()).catch(excuse);
   return true;
 }

@@ -67,6 +67,7 @@ class Mentions {
     const options = [...this.box.children];
     options.forEach((option, index) => set(option, { "aria-selected": String(index === this.#at) }));
     set(this.field, { "aria-activedescendant": options[this.#at]?.id });
+    options[this.#at]?.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {KeyboardEvent} event */

@@ -97,10 +97,15 @@ class State extends EventTarget {
     this.#changed();
   }
 
-  /** Tell the server where a card went. @param {number} id */
-  async sendMove(id) {
+  /** Tell the server where a card went; refused, it goes back. @param {number} id @param {{list: number, position: number}} from */
+  async sendMove(id, from) {
     const { list, position } = this.place(id);
-    await call("PATCH", `cards/${id}`, { list_id: list, position });
+    try {
+      await call("PATCH", `cards/${id}`, { list_id: list, position });
+    } catch (problem) {
+      this.move(id, from.list, from.position);
+      throw problem;
+    }
   }
 }
 

@@ -12,8 +12,11 @@ export class Words {
   /** @type {any} */
   #card = {};
   #editing = false;
+  /** @type {string | null} */
+  #shown = null;
   /** What was read when writing began: saving over anything else is refused. */
   #base = { version: 0, description: "" };
+  #titleBase = { version: 0, title: "" };
 
   /** @param {number} id @param {(card: any) => void} changed */
   constructor(id, changed) {
@@ -21,7 +24,9 @@ export class Words {
     this.changed = changed;
     this.title = h("textarea", { id: "card-title", class: "title", rows: 1, maxlength: 200, "aria-label": t("title"), dir: "auto" });
     this.title.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => this.#titleKey(event));
+    this.title.addEventListener("focus", () => this.#beginTitle());
     this.title.addEventListener("change", () => this.#saveTitle());
+    this.renamed = h("div", { class: "theirs title-theirs", hidden: true, role: "status" });
     this.text = h("div", { class: "prose", dir: "auto" });
     this.field = h("textarea", { class: "long", rows: 4, maxlength: 10000, "aria-label": t("description"), placeholder: t("description_hint") });
     this.edit = h("button", { type: "button", class: "quiet small", click: () => this.#open() }, t("edit"));
@@ -39,16 +44,23 @@ export class Words {
   /** @param {any} card */
   update(card) {
     this.#card = card;
-    if (document.activeElement !== this.title) this.title.value = card.title;
-    this.text.replaceChildren(...rich(card.description));
-    if (!card.description) this.text.append(h("span", { class: "hint" }, t("description_hint")));
+    if (document.activeElement !== this.title && this.renamed.hidden) this.title.value = card.title;
+    this.#showText(card.description);
+  }
+
+  /** Only what differs: a selection in it stays. @param {string} text */
+  #showText(text) {
+    if (text === this.#shown) return;
+    this.#shown = text;
+    this.text.replaceChildren(...rich(text));
+    if (!text) this.text.append(h("span", { class: "hint" }, t("description_hint")));
   }
 
   /** @param {KeyboardEvent} event */
   #titleKey(event) {
     if (event.isComposing) return;
     if (event.key === "Escape") {
-      this.title.value = this.#card.title;
+      this.#resetTitle();
       event.preventDefault();
     }
     if (event.key === "Enter" || event.key === "Escape") {
@@ -57,18 +69,48 @@ export class Words {
     }
   }
 
-  async #saveTitle() {
-    const title = this.title.value.replace(/\s+/g, " ").trim();
-    if (!title || title === this.#card.title) {
-      this.title.value = this.#card.title;
-      return;
-    }
+  /** Once theirs has been shown, that is what one writes over. */
+  #beginTitle() {
+    if (this.renamed.hidden) this.#titleBase = this.#card;
+  }
+
+  #resetTitle() {
+    this.renamed.hidden = true;
+    this.title.value = this.#card.title;
+  }
+
+  /** While it is on its way the field may show what the server says. */
+  async #saveTitle(title = this.title.value.replace(/\s+/g, " ").trim()) {
+    if (!title || title === this.#card.title) return this.#resetTitle();
     try {
-      this.changed(await this.#patch({ title }, this.#card.version));
+      const card = await this.#patch({ title }, this.#titleBase.version);
+      this.renamed.hidden = true;
+      this.changed(card);
+      await state.load();
     } catch (problem) {
-      excuse(problem);
+      if (problem instanceof Problem && problem.status === 412) await this.#titleConflict(title).catch(excuse);
+      else excuse(problem);
     }
-    await state.load();
+  }
+
+  /** Moved or given away meanwhile: saved all the same.  Renamed: theirs is shown, ours is kept. @param {string} title */
+  async #titleConflict(title) {
+    const card = await call("GET", `cards/${this.id}`);
+    const same = card.title === this.#titleBase.title;
+    this.#titleBase = card;
+    if (same) return this.#saveTitle(title);
+    const save = h("button", { type: "button", class: "primary", click: () => this.#saveTitle() }, t("save"));
+    const cancel = h("button", { type: "button", class: "quiet", click: () => this.#keepTheirs() }, t("cancel"));
+    const theirs = h("p", { dir: "auto" }, t("renamed", { title: card.title }));
+    this.renamed.replaceChildren(theirs, h("div", { class: "buttons" }, save, cancel));
+    this.renamed.hidden = false;
+    this.title.value = title;
+    this.changed(card);
+  }
+
+  #keepTheirs() {
+    this.title.focus();
+    this.#resetTitle();
   }
 
   #open() {
@@ -109,7 +151,7 @@ export class Words {
       this.changed(await this.#patch({ description: this.field.value }, this.#base.version));
       this.#close();
     } catch (problem) {
-      if (problem instanceof Problem && problem.status === 412) await this.#conflict();
+      if (problem instanceof Problem && problem.status === 412) await this.#conflict().catch(excuse);
       else excuse(problem);
     }
   }
