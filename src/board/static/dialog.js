@@ -5,7 +5,7 @@ import { call, Problem } from "./api.js";
 import { linkOf } from "./board.js";
 import { Comments } from "./comments.js";
 import { h, icon, set } from "./dom.js";
-import { excuse, tell } from "./notes.js";
+import { comeHome, excuse, tell } from "./notes.js";
 import { ago, page, t, when } from "./page.js";
 import { state } from "./state.js";
 import { Words } from "./words.js";
@@ -127,6 +127,7 @@ export async function openCard(id, mode) {
     const card = await call("GET", `cards/${id}`);
     if (turn !== asked) return;
     open = new CardPage(card);
+    comeHome();
     dialog.replaceChildren(...open.elements());
     if (mode === "push") address(card.url);
     if (!dialog.open) dialog.showModal();
@@ -165,6 +166,7 @@ function shut() {
 function closed() {
   const id = open?.id;
   open = null;
+  comeHome();
   dialog.replaceChildren();
   document.title = t("app");
   if (history.state?.pushed) history.back();
@@ -194,6 +196,7 @@ function follow() {
     const back = linkOf(open?.id ?? 0);
     open = null;
     dialog.close();
+    comeHome();
     dialog.replaceChildren();
     document.title = t("app");
     back?.focus();

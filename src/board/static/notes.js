@@ -9,14 +9,28 @@ const note = /** @type {HTMLElement} */ (document.getElementById("note"));
 const SHOWN_MS = 7_000;
 let timer = 0;
 
+/** Outside an open modal dialog nothing is heard and nothing can be clicked. */
+function settle(home = document.querySelector("dialog:modal") ?? document.body) {
+  if (note.parentElement !== home) home.append(status, note);
+}
+
+/** The dialog is about to be emptied: what is said stays. */
+export function comeHome() {
+  const shown = note.matches(":popover-open");
+  settle(document.body);
+  if (shown && !note.matches(":popover-open")) note.showPopover();
+}
+
 /** @param {string} text */
 export function announce(text) {
+  settle();
   status.textContent = text;
 }
 
 /** @param {string} text @param {{label: string, act: () => void}} [action] */
 export function tell(text, action) {
   clearTimeout(timer);
+  settle();
   const act = () => {
     hide();
     action?.act();
