@@ -147,6 +147,13 @@ async def test_what_is_not_valid_is_422(emma: Person, path: str, body: object) -
     assert answer.json()["errors"][0]["field"].startswith("body")
 
 
+@pytest.mark.parametrize("text", ["\u200b", "\u2060 \u200d", "a\u202eb", "a\u2028b", "a\x85b"])
+async def test_a_title_can_be_seen_and_is_one_line(emma: Person, text: str) -> None:
+    """422 for what nobody sees, and for what turns or breaks the line around it."""
+    for path, body in (("cards", {"list_id": 1, "title": text}), ("lists", {"name": text})):
+        assert (await emma.client.post(f"/api/{path}", json=body)).status_code == 422
+
+
 @pytest.mark.parametrize("before", ["0", "-1", "-" + "9" * 30, "9" * 30, "x"])
 async def test_comments_before_a_number_that_none_has(emma: Person, before: str) -> None:
     """422, however large; never a 5xx."""

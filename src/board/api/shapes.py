@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from board import comments, following
@@ -14,17 +23,32 @@ from board.users import Member
 
 # Control characters other than line breaks and tabs help nobody; NUL breaks other programs.
 _VISIBLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
-_LINE = r"^[^\x00-\x1f\x7f]*$"
+# C1, line separators and bidi overrides too: a title stands among other people's words.
+_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
+
+
+def _seen(text: str) -> str:
+    """Something that a person can see: not only separators, formats and the like."""
+    if all(unicodedata.category(each)[0] in "ZC" for each in text):
+        raise ValueError("nothing in it can be seen")
+    return text
+
+
+_Seen = AfterValidator(_seen)
 
 Title = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_LINE)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_LINE),
+    _Seen,
 ]
 ListName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=_LINE)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60, pattern=_LINE), _Seen
 ]
 Description = Annotated[str, StringConstraints(max_length=10_000, pattern=_VISIBLE)]
 CommentText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5_000, pattern=_VISIBLE)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=5_000, pattern=_VISIBLE),
+    _Seen,
 ]
 
 
