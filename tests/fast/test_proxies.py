@@ -251,6 +251,7 @@ async def test_what_was_missed_comes_through(behind: Behind) -> None:
     await behind.notify("12")
     await behind.notify("13")
     async with behind.stream(reader) as stream:
+        assert "content-encoding" not in stream.answer.headers
         await stream.news(2)
         marked = await behind.client.post(
             "/alimi/v1/inbox/mark",
