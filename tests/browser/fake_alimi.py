@@ -211,6 +211,14 @@ class FakeAlimi:
             stream.frame({**row, **inbox.counts()}, cursor=inbox.cursor)
         return row
 
+    def retract(self, user: str, row: Json) -> None:
+        inbox = self.inbox(user)
+        del inbox.rows[row["id"]]
+        inbox.version += 1
+        frame = {"ids": [row["id"]], "version": inbox.version, "deleted": True, **inbox.counts()}
+        for stream in self.of(user):
+            stream.frame(frame, "change", inbox.cursor)
+
     def signal(self, user: str, name: str, data: Any) -> None:
         for stream in self.of(user):
             stream.frame({"name": name, "data": data}, "signal")

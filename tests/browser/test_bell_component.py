@@ -358,6 +358,44 @@ async def test_news_does_not_move_the_list_under_the_reader(
     await server.until(lambda: server.inbox("2").counts()["unseen"] == 0)
 
 
+async def test_what_is_withdrawn_goes_everywhere(server: FakeAlimi, visitor: Visitor) -> None:
+    """Deleted or read elsewhere, a row loses its toast, its words and its place in the pill.
+
+    A quiet row is not counted by the pill either.
+    """
+    fill(server, 3)
+    page = await visitor.open()
+    toasts = page.locator("alimi-bell .toast")
+    withdrawn = server.notify("2", "Withdrawn")
+    server.retract("2", withdrawn)
+    read = server.notify("2", "Read elsewhere")
+    server.notify("2", "Stays")
+    await expect(toasts).to_have_count(2)
+    await page.evaluate(
+        """id => fetch("/alimi/v1/inbox/mark", {method: "POST",
+            body: JSON.stringify({action: "read", ids: [id]})})""",
+        read["id"],
+    )
+    await expect(toasts).to_have_count(1)
+    await expect(toasts).to_contain_text("Stays")
+    await expect(page.locator("alimi-bell [role=status]")).to_have_text("1 new. Stays")
+    await page.locator("alimi-bell .bell").click()
+    await expect(rows(page)).to_have_count(5)
+    await page.keyboard.press("ArrowDown")
+    pill = page.locator("alimi-bell .pill")
+    held = [server.notify("2", f"Held {number}") for number in range(2)]
+    server.notify("2", "Hush", data={"quiet": True})
+    await expect(pill).to_have_text("2 new")
+    server.retract("2", held[0])
+    await expect(pill).to_have_text("1 new")
+    server.retract("2", held[1])
+    await expect(pill).to_be_hidden()
+    await expect(rows(page)).to_have_count(5)
+    await page.keyboard.press("Control+Home")
+    server.notify("2", "Loud")
+    await expect(rows(page)).to_have_count(7)
+
+
 async def test_news_is_spoken_and_toasted_once(server: FakeAlimi, visitor: Visitor) -> None:
     """News is said in one polite region that was there before; toasts stay few, and go on click."""
     page = await visitor.open()

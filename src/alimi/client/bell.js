@@ -6,7 +6,7 @@ import { I18n } from "./i18n.js";
 import { badgeTitle, notifySystem } from "./outside.js";
 import { makePlace } from "./place.js";
 import { bellSheet } from "./styles.js";
-import { makeToasts } from "./toasts.js";
+import { isQuiet, makeToasts } from "./toasts.js";
 
 export { addCatalogue } from "./i18n.js";
 export { Client } from "./client.js";
@@ -28,7 +28,8 @@ export class AlimiBell extends HTMLElement {
   #credentials = null;
   /** Made when it is first opened. @type {import("./types.d.ts").Panel | null} */
   panel = null;
-  #news = 0;
+  /** What is still to be spoken. @type {Map<string, Notification>} */
+  #news = new Map();
   #speak = 0;
   #spoke = 0;
   #titled = false;
@@ -161,8 +162,16 @@ export class AlimiBell extends HTMLElement {
   #tell(type, detail) {
     if (type === "change" || type === "state") this.update();
     if (type === "change") return;
+    if (type === "gone" || type === "reset" || this.out) this.#forget(detail.ids);
     if (type === "notification") this.#ring(detail);
     this.#emit(type, detail);
+  }
+
+  /** Withdrawn, dealt with elsewhere, or another reader's: nothing more of it. */
+  /** @param {string[]} [ids] none: all */
+  #forget(ids) {
+    for (const id of ids || this.#news.keys()) this.#news.delete(id);
+    this.toasts.clear(ids);
   }
 
   /** @param {string} type @param {unknown} detail @param {boolean} [cancelable] */
@@ -174,15 +183,15 @@ export class AlimiBell extends HTMLElement {
   /** @param {Notification} row */
   #ring(row) {
     this.panel?.news(row.id);
-    // `data.quiet`: the application says that it can wait. It is listed and counted; nothing rings.
-    const quiet = /** @type {any} */ (row.data)?.quiet;
-    if (quiet || row.seen_at || row.read_at || row.archived_at) return;
+    if (isQuiet(row) || row.seen_at || row.read_at || row.archived_at) return;
     this.button.classList.add("ring");
-    this.#news++;
+    this.#news.set(row.id, row);
     clearTimeout(this.#speak);
     const speak = () => {
-      this.announce(this.i18n.t("spoken", this.#news, row.message));
-      this.#news = 0;
+      const last = [...this.#news.values()].pop();
+      if (!last) return;
+      this.announce(this.i18n.t("spoken", this.#news.size, last.message));
+      this.#news.clear();
       this.#spoke = Date.now();
     };
     this.#speak = setTimeout(speak, Math.max(250, this.#spoke + PAUSE - Date.now()));

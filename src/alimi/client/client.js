@@ -23,7 +23,8 @@ const OPPOSITE = { read: "unread", unread: "read", archive: "unarchive", unarchi
 
 export class Client {
   /**
-   * Called with `change`, `state`, `counts`, `notification`, `signal`, `hello` and `reset`.
+   * Called with `change`, `state`, `counts`, `notification`, `signal`, `hello`, `reset`, and `gone`
+   * with the ids of rows that were read, archived or deleted.
    * @type {(type: string, detail?: any) => void}
    */
   tell = () => {};
@@ -198,6 +199,7 @@ export class Client {
     } else if (event === "message" || event === "change") {
       const row = this.store.apply(frame, id);
       if (row) this.tell("notification", row);
+      if (frame.deleted || frame.read_at || frame.archived_at) this.tell("gone", { ids: frame.ids });
     }
     this.#changed();
   }

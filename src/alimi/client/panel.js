@@ -4,6 +4,7 @@ import { BELL, CHECK, CROSS, arrange, h, icon, label, safe, say, set } from "./d
 import { panelSheet } from "./panel-styles.js";
 import { modalOver } from "./place.js";
 import { makeRow } from "./row.js";
+import { isQuiet } from "./toasts.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 /** @typedef {import("./types.d.ts").Mark} Mark */
@@ -192,8 +193,11 @@ export function makePanel(bell) {
     const bad = state === "retry" ? "offline" : bell.out;
     banner.hidden = !bad;
     if (bad) say(trouble, t(bad));
-    say(pill, i18n.t("news", held.size));
-    pill.hidden = !held.size;
+    const loud = store().rows.filter((row) => held.has(row.id) && !row.read_at && !isQuiet(row));
+    // What does not ask to be looked at comes in as soon as it moves nothing.
+    if (!loud.length && list.scrollTop < 9 && !inList()) held.clear();
+    say(pill, i18n.t("news", loud.length));
+    pill.hidden = !loud.length;
     paint();
   }
 

@@ -4,6 +4,10 @@ import { CROSS, h, label, linkTo } from "./dom.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
 
+/** `data.quiet`: the application says that it can wait. It is listed and counted; nothing rings. */
+/** @param {Notification} row */
+export const isQuiet = ({ data }) => !!(/** @type {any} */ (data)?.quiet);
+
 /**
  * @param {(row: Notification, event: Event) => void} open
  * @param {HTMLElement} home where the focus goes from a toast that is gone
@@ -38,7 +42,10 @@ export function makeToasts(open, home) {
   return {
     element,
     raise,
-    clear: () => [...element.children].forEach(drop),
+    /** Drops those of these rows, or all. @param {string[]} [ids] */
+    clear(ids) {
+      for (const toast of [...element.children]) if (!ids || ids.includes(toast.id)) drop(toast);
+    },
     /** @param {Notification} row @param {string} close the button's name */
     show(row, close) {
       const gone = () => drop(toast);
@@ -46,7 +53,7 @@ export function makeToasts(open, home) {
       if (row.object?.name) text.append(h("span.object", { dir: "auto" }, row.object.name));
       const button = label(h("button.icon", { click: gone }), close, CROSS);
       /** @type {HTMLElement} */
-      const toast = h("div.toast", {}, linkTo(row, (event) => (open(row, event), gone()), text), button);
+      const toast = h("div.toast", { id: row.id }, linkTo(row, (event) => (open(row, event), gone()), text), button);
       toast.onkeydown = (event) => {
         if (event.key !== "Escape") return;
         // Not the dialog around it.
