@@ -3,7 +3,7 @@
 import { sheet } from "./styles.js";
 
 export const panelSheet = sheet(`
-.panel{width:var(--alimi-width,400px);max-width:calc(100vw - 16px);height:var(--alimi-height,600px);max-height:min(100% - 16px,100dvh - 16px);flex-direction:column;overflow:hidden;background:var(--_s);border:1px solid var(--_l);border-radius:var(--_r);box-shadow:0 12px 40px #0003}
+.panel{width:var(--alimi-width,400px);max-width:calc(100vw - 16px);height:var(--alimi-height,600px);max-height:min(100% - 16px,100dvh - 16px);flex-direction:column;text-align:start;overflow:hidden;background:var(--_s);border:1px solid var(--_l);border-radius:var(--_r);box-shadow:0 12px 40px #0003}
 @supports (position-area:end){.panel{inset:auto;margin:8px 0;position-anchor:--bell;position-area:block-end span-inline-start;position-try:flip-inline,flip-block,flip-block flip-inline}}
 .panel:is(:popover-open,[open]){display:flex}
 .panel::backdrop{background:none}
@@ -16,7 +16,7 @@ export const panelSheet = sheet(`
 .note p{flex:1}
 :host([state=retry]) .note,.bones{animation:late 1s}
 .action{color:var(--_a);font-weight:600;padding:4px 6px;text-decoration:none}
-.list{position:relative;flex:1;overflow-y:auto;overscroll-behavior:contain}
+.list{position:relative;flex:1;scroll-padding-block:52px 8px;overflow-y:auto;overscroll-behavior:contain}
 .day{position:sticky;inset-block-start:0;z-index:1;padding:10px 18px 6px;background:var(--_s);color:var(--_m);font-size:13px}
 h3{font:inherit;font-weight:600}
 .row{position:relative}
@@ -24,14 +24,15 @@ h3{font:inherit;font-weight:600}
 .row:hover .link{background:var(--_h)}
 .row-unread .body{font-weight:600}
 .object:empty{display:none}
-.meta{display:flex;gap:5px;color:var(--_m);font-size:13px}
+.time{flex:none}
+.meta{display:flex;gap:5px;padding-inline-end:52px;color:var(--_m);font-size:13px}
 .actor:not(:empty)+i::before{content:"·"}
 .dot{position:absolute;inset-block-start:18px;inset-inline-end:16px;width:8px;height:8px;border-radius:50%}
 .row-unread .dot{background:var(--_a)}
-.actions{position:absolute;inset-block-end:4px;inset-inline-end:10px;display:flex;border-radius:8px}
-@media (hover){.actions{inset-block:6px auto;opacity:0;background:var(--_s);box-shadow:0 0 0 1px var(--_l)}
+.actions{position:absolute;inset-block-end:5px;inset-inline-end:10px;display:flex;border-radius:8px}
+@media (hover){.actions .icon{height:26px}.actions{opacity:0;background:var(--_s);box-shadow:0 0 0 1px var(--_l)}
 .row:is(:hover,:focus-within)>.actions{opacity:1}}
-.pill{position:sticky;inset-block-start:8px;z-index:2;display:block;margin:8px auto -44px;padding:6px 14px;border-radius:99px;background:var(--_a);color:var(--_s);font-weight:600}
+.pill{position:sticky;inset-block-start:8px;z-index:2;display:block;margin:8px auto -34px;padding:6px 14px;border-radius:99px;background:var(--_a);color:var(--_s);font-weight:600}
 .empty,.more{display:grid;place-items:center;align-content:center;gap:8px;padding:16px;color:var(--_m)}
 .empty{min-height:70%}
 .bones::before{content:"";justify-self:stretch;height:300px;border-radius:10px;background:repeating-linear-gradient(var(--_h) 0 52px,var(--_s) 52px 68px)}
