@@ -338,6 +338,29 @@ async def test_by_keyboard_alone(server: FakeAlimi, visitor: Visitor) -> None:
     assert await focused(page) == "after"
 
 
+async def test_the_focus_is_never_under_the_day(server: FakeAlimi, visitor: Visitor) -> None:
+    """Walking up the list, the focused row stands below the heading that sticks, and the pill."""
+    fill(server, 15)
+    page = await visitor.open()
+    await page.locator("alimi-bell .bell").click()
+    await expect(rows(page)).to_have_count(15)
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("End")
+    server.notify("2", "Held")
+    pill = page.locator("alimi-bell .pill")
+    await expect(pill).to_be_visible()
+    for _ in range(14):
+        await page.keyboard.press("ArrowUp")
+        link = await page.locator("alimi-bell .link:focus").bounding_box()
+        day = await page.locator("alimi-bell .day").first.bounding_box()
+        over = await pill.bounding_box()
+        assert link
+        assert day
+        assert over
+        assert link["y"] >= day["y"] + day["height"] - 1
+        assert link["y"] >= over["y"] + over["height"] - 1
+
+
 async def test_news_does_not_move_the_list_under_the_reader(
     server: FakeAlimi, visitor: Visitor
 ) -> None:
@@ -744,6 +767,24 @@ async def test_pages_hear_what_the_stream_says(server: FakeAlimi, visitor: Visit
     assert heard[1][1]["message"] == "One"
     server.hang_up("2")
     await page.wait_for_function("() => heard.some(([type]) => type === 'hello')")
+
+
+async def test_a_page_may_keep_news_from_ringing(server: FakeAlimi, visitor: Visitor) -> None:
+    """preventDefault() on `alimi-notification`: no toast, no word, no ring; counted and listed."""
+    page = await visitor.open()
+    await page.evaluate(
+        """() => document.addEventListener("alimi-notification", (event) => {
+            if (event.detail.message === "Not here") event.preventDefault();
+        })"""
+    )
+    server.notify("2", "Not here")
+    await expect(badge(page)).to_have_text("1")
+    await expect(page.locator("alimi-bell .ring")).to_have_count(0)
+    server.notify("2", "Here")
+    await expect(page.locator("alimi-bell [role=status]")).to_have_text("1 new. Here")
+    await expect(page.locator("alimi-bell .toast")).to_have_count(1)
+    await page.locator("alimi-bell .bell").click()
+    await expect(rows(page)).to_have_count(2)
 
 
 async def test_the_title_badge_leaves_the_title_as_it_was(

@@ -163,8 +163,10 @@ export class AlimiBell extends HTMLElement {
     if (type === "change" || type === "state") this.update();
     if (type === "change") return;
     if (type === "gone" || type === "reset" || this.out) this.#forget(detail.ids);
-    if (type === "notification") this.#ring(detail);
-    this.#emit(type, detail);
+    const news = type === "notification";
+    if (news) this.panel?.news(detail.id);
+    // Listed and counted it is in any case; the page may have it ring nobody.
+    if (this.#emit(type, detail, news) && news) this.#ring(detail);
   }
 
   /** Withdrawn, dealt with elsewhere, or another reader's: nothing more of it. */
@@ -182,7 +184,6 @@ export class AlimiBell extends HTMLElement {
 
   /** @param {Notification} row */
   #ring(row) {
-    this.panel?.news(row.id);
     if (isQuiet(row) || row.seen_at || row.read_at || row.archived_at) return;
     this.button.classList.add("ring");
     this.#news.set(row.id, row);
