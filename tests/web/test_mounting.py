@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from litestar import Litestar, asgi
+from litestar import Router as LitestarRouter
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -60,6 +61,12 @@ def in_litestar(app: ASGIApp) -> tuple[Any, str]:
     return Litestar([mounted]), "/alimi"
 
 
+def in_a_litestar_router(app: ASGIApp) -> tuple[Any, str]:
+    """A Router copies what is registered in it, deeply."""
+    mounted = asgi("/alimi", is_mount=True, copy_scope=True)(app)
+    return Litestar([LitestarRouter("/inner", route_handlers=[mounted])]), "/inner/alimi"
+
+
 def behind_a_stripping_proxy(app: ASGIApp) -> tuple[Any, str]:
     return strips("/site", app), "/site"
 
@@ -85,7 +92,7 @@ STYLES: list[Callable[[ASGIApp], tuple[Any, str]]] = [
     alone, in_starlette, in_nested_starlette, in_fastapi, in_fastapi_with_middlewares, in_litestar,
     behind_a_stripping_proxy, in_fastapi_behind_a_stripping_proxy,
     in_fastapi_with_a_servers_root_path,
-    in_litestar_behind_a_stripping_proxy,
+    in_litestar_behind_a_stripping_proxy, in_a_litestar_router,
 ]  # fmt: skip
 
 

@@ -77,6 +77,10 @@ class Application:
         self._router = router
         self._problems = _problem_counter(alimi.metrics.registry)
 
+    def __deepcopy__(self, memo: object) -> Application:
+        """One application, however often a framework copies its routes (Litestar's routers do)."""
+        return self
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if scope["type"] == "http":
