@@ -127,6 +127,25 @@ test("deletion, and a bulk change without names", () => {
   assert.equal(store.state, "", "the list is to be loaded again");
 });
 
+test("a bulk change while a page is under way, without flags: loaded once more", () => {
+  const store = loaded([row(2), row(1)], 2);
+  store.state = "loading";
+  store.apply({ all: true, version: 4, unread: 0, unseen: 0 }, "t.4");
+  store.merge(page([row(2), row(1)], 3));
+  assert.equal(store.state, "");
+  assert.deepEqual(store.counts, { unread: 0, unseen: 0, cursor: "t.4" });
+});
+
+test("a reset forgets what waited for a page: it is of another history (G5)", () => {
+  const store = loaded([row(1)], 1);
+  store.state = "loading";
+  store.apply({ ...row(9), unread: 2, unseen: 2 }, "t.9");
+  store.wipe();
+  store.state = "loading";
+  store.merge(page([row(1)], 1));
+  assert.deepEqual(ids(store), ["n1"]);
+});
+
 test("a wiped store still knows whose it is: cursors keep their tag (G7)", () => {
   const store = loaded([row(1)], 1);
   store.wipe();

@@ -190,7 +190,11 @@ export class Client {
   /** @param {News & {t: "event"}} news */
   #frame({ event, frame, id }) {
     if (event === "signal") return this.tell(event, { name: frame.name, data: frame.data });
-    if (event === "reset") this.store.wipe();
+    if (event === "reset") {
+      this.store.wipe();
+      // A page that is under way is of the inbox as it was.
+      this.#load++;
+    }
     if (event === "hello" || event === "reset") {
       this.store.resume(id);
       this.store.count(frame);

@@ -45,6 +45,7 @@ export class Store {
     this.#told.clear();
     if (marks) this.#overlays.clear();
     this.#ids = [];
+    this.#late = [];
     this.state = "";
     this.cursor = tagOf(this.cursor) + ".0";
     this.#unread = this.#unseen = this.#countedAt = 0;
