@@ -361,6 +361,43 @@ async def test_the_focus_is_never_under_the_day(server: FakeAlimi, visitor: Visi
         assert link["y"] >= over["y"] + over["height"] - 1
 
 
+async def test_behind_the_list_without_a_footer(server: FakeAlimi, visitor: Visitor) -> None:
+    """Ctrl+End goes to the list's end when nothing is behind it, else to the page's footer."""
+    fill(server, 3)
+    page = await visitor.open()
+    press = page.keyboard.press
+    await page.locator("alimi-bell .bell").click()
+    await expect(rows(page)).to_have_count(3)
+    await press("ArrowDown")
+    await press("Control+End")
+    assert "Message 1" in await focused(page)
+    await press("Escape")
+    await page.evaluate(
+        """() => {
+            const own = document.createElement("a");
+            Object.assign(own, {slot: "footer", href: "/own", textContent: "Own", id: "own"});
+            const bell = document.querySelector("alimi-bell");
+            bell.append(own);
+            bell.lang = "en-GB";
+        }"""
+    )
+    await page.locator("alimi-bell .bell").click()
+    await expect(rows(page)).to_have_count(3)
+    await press("ArrowDown")
+    await press("Control+End")
+    assert await focused(page) == "own"
+
+
+async def test_a_lost_connection_is_said(server: FakeAlimi, visitor: Visitor) -> None:
+    """With the panel open, the live region says that the connection is lost."""
+    page = await visitor.open()
+    await page.locator("alimi-bell .bell").click()
+    await server.stop()
+    status = page.locator("alimi-bell [role=status]")
+    await expect(status).to_have_text("Not connected. Trying again…")
+    await server.start()
+
+
 async def test_news_does_not_move_the_list_under_the_reader(
     server: FakeAlimi, visitor: Visitor
 ) -> None:

@@ -28,6 +28,8 @@ export function makePanel(bell) {
   let open = false;
   let current = "";
   let was = "";
+  let worry = "";
+  let warn = 0;
   let seen = 0;
   let line = 0;
   let clock = 0;
@@ -98,7 +100,9 @@ export function makePanel(bell) {
       },
       /** @param {FocusEvent} event */
       focusout({ relatedTarget: next }) {
-        if (next && !root.contains(/** @type {Node} */ (next))) hide();
+        const to = /** @type {Node | null} */ (next);
+        // What the page put into a slot is in the bell, but not in its root.
+        if (to && !root.contains(to) && !bell.contains(to)) hide();
       },
     },
     h(
@@ -193,6 +197,12 @@ export function makePanel(bell) {
     const bad = state === "retry" ? "offline" : bell.out;
     banner.hidden = !bad;
     if (bad) say(trouble, t(bad));
+    if (bad !== worry) {
+      worry = bad;
+      clearTimeout(warn);
+      // Said by the region that was there before, and not for a moment's loss.
+      if (bad) warn = setTimeout(() => bell.announce(t(bad)), 1000);
+    }
     const loud = store().rows.filter((row) => held.has(row.id) && !row.read_at && !isQuiet(row));
     // What does not ask to be looked at comes in as soon as it moves nothing.
     if (!loud.length && list.scrollTop < 9 && !inList()) held.clear();
@@ -324,10 +334,13 @@ export function makePanel(bell) {
     };
   }
 
-  /** To the first stop behind the list. */
+  /** To the first stop behind the list, else to its end. */
   function after() {
-    const [stop = title] = [back, ...ends].filter((one) => one && one !== slot && one.checkVisibility());
-    /** @type {HTMLElement} */ (stop).focus();
+    const own = bell.querySelector("[slot=footer]:is(a,button),[slot=footer] :is(a,button)");
+    const stops = [back, ...ends].map((one) => (one === slot ? own : one));
+    const stop = stops.find((one) => one && one.checkVisibility());
+    if (stop) /** @type {HTMLElement} */ (stop).focus();
+    else goTo(rows.size);
   }
 
   return {
