@@ -36,6 +36,7 @@ class Frames:
     def __init__(self, changes: Changes, most: int) -> None:
         self.changes = changes
         self._most = most
+        self._bulk = [item for item in changes.items if isinstance(item, BulkChange)]
         self._made: dict[tuple[int, int, frozenset[int], tuple[str, ...]], Piece] = {}
 
     def piece(self, place: Position) -> Piece:
@@ -64,9 +65,9 @@ class Frames:
 
     def hides_news(self, place: Position) -> bool:
         """Whether a bulk change holds rows that this reader was never shown."""
-        return any(
-            isinstance(item, BulkChange) and item.version > place.cursor and item.born > place.base
-            for item in self.changes.items
+        # Asked for each reader, and nearly always empty.
+        return bool(self._bulk) and any(
+            bulk.version > place.cursor and bulk.born > place.base for bulk in self._bulk
         )
 
 

@@ -188,7 +188,7 @@ class TransportSink(asyncio.Protocol):
         if self._gone:
             return
         if abort:
-            self._transport.abort()
+            self._abort()
         elif not self._closing:
             self._closing = True
             if self._chunked:
@@ -202,12 +202,17 @@ class TransportSink(asyncio.Protocol):
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError:
-                self._transport.abort()
+                self._abort()
                 return
             if sent == len(data):
                 return
             data = data[sent:]
         self._transport.write(data)
+
+    def _abort(self) -> None:
+        # From here on the descriptor is the loop's to close, and the system's to give to another.
+        self._closing, self._fd = True, -1
+        self._transport.abort()
 
     # -- what asyncio and the server say ------------------------------------------------------
 
@@ -215,7 +220,7 @@ class TransportSink(asyncio.Protocol):
         """Readers have nothing to say; some try a second request, which is not answered."""
         self._unasked += len(data)
         if self._unasked > MAX_UNASKED:
-            self._transport.abort()
+            self._abort()
 
     def pause_writing(self) -> None:
         """Something is unsent."""

@@ -157,6 +157,26 @@ async def test_sockets_are_prepared(server: Server, tmp_path: Path) -> None:
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
 
 
+async def test_an_aborted_sink_writes_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G7: its descriptor may be another reader's by then."""
+    async with site(tmp_path) as here:
+        await here.open()
+        (sink,) = here.sinks()
+        written: list[bytes] = []
+
+        def write(_: int, data: bytes) -> int:
+            written.append(data)
+            return len(data)
+
+        sink.close(abort=True)
+        monkeypatch.setattr("alimi.sinks.os.write", write)
+        sink.write(b"data: {}\n\n")
+        monkeypatch.undo()
+        assert written == []
+
+
 def test_this_uvicorn_has_what_the_fast_path_needs() -> None:
     """The private attributes are there; when they go, this says so before users do."""
     assert alimi.uvicorn.missing() == []
