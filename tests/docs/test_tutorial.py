@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import os
 import re
@@ -94,6 +95,8 @@ def test_the_bell_rings_and_a_kill_loses_nothing(folder: Path) -> None:
         process.wait()
     with uvicorn(folder) as (_, address), logged_in(address, 2) as other:
         inbox = other.get("/alimi/v1/inbox").json()
+        card = other.get(inbox["items"][0]["url"]).json()
+    assert card == {"id": 1, "title": "Ship it", "assignee": 2}
     assert [item["url"] for item in inbox["items"]] == ["/cards/1"]
     assert inbox["unread"] == inbox["unseen"] == 1
 
@@ -136,6 +139,7 @@ def test_its_own_tests_pass(folder: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "2 passed" in done.stdout
+    assert not (folder / "app.db").exists()  # the reader's own database
 
 
 # What trips newcomers
@@ -188,11 +192,24 @@ async def test_every_trap_is_as_it_says(app: dict[str, Any]) -> None:
             assert holds_write_transaction(app["reports"])
         await run("sync", app)
         with disposing(app, "sync_engine"):
+            await run("sync route", app)
+            # In a thread, as the framework would: a second card, so a second row.
+            async with app["sessions"]() as session, session.begin():
+                session.add(app["Card"](title="Ship it twice"))
+            await asyncio.to_thread(app["assign_in_a_thread"], 2, 2, 1)
             await app["alimi"].flush()
         page = await app["alimi"].inbox(2).page()
-    assert [row.texts["en"] for row in page.items] == ["Ada gave you a card."]
+    assert [row.url for row in page.items] == ["/cards/2", "/cards/1"]
+    assert {row.texts["en"] for row in page.items} == {"Ada gave you a card."}
 
 
 def test_every_check_of_the_page_is_run() -> None:
     """A block that somebody adds is not forgotten here."""
-    assert CHECKS.keys() == {"prepare", "readers", "within missing", "who refused", "sync"}
+    assert CHECKS.keys() == {
+        "prepare",
+        "readers",
+        "within missing",
+        "who refused",
+        "sync",
+        "sync route",
+    }
