@@ -295,16 +295,12 @@ class Notification(msgspec.Struct, frozen=True):
 class BulkChange(msgspec.Struct, frozen=True):
     """More rows than a page holds that changed in one version: told as a whole.
 
-    `upto` is their highest content version; a flag is set when it is the same for all of them.
-    `born` is the highest among those not deleted: a reader who knows less has never seen such rows.
+    `upto` is their highest content version.  `born` is the highest among those not deleted: a
+    reader who knows less has never seen such rows.
     """
 
     version: int
     upto: int
-    count: int
-    read_at: int | None = None
-    archived_at: int | None = None
-    deleted: bool = False
     born: int = 0
 
 

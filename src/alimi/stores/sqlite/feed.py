@@ -185,17 +185,8 @@ def _whole_versions(
 
 
 def _as_a_whole(db: sqlite3.Connection, recipient: str, version: int) -> BulkChange:
-    row = db.execute(SQL["whole_version"], (recipient, version)).fetchone()
-    count, upto, reads, read_min, read_max, archives, archive_min, archive_max, gone, born = row
-    return BulkChange(
-        version=version,
-        upto=upto,
-        count=count,
-        read_at=read_min if reads == count and read_min == read_max else None,
-        archived_at=archive_min if archives == count and archive_min == archive_max else None,
-        deleted=gone == count,
-        born=born,
-    )
+    upto, born = db.execute(SQL["whole_version"], (recipient, version)).fetchone()
+    return BulkChange(version, upto, born)
 
 
 def page(db: sqlite3.Connection, recipient: str, query: PageQuery) -> Page:

@@ -40,10 +40,7 @@ SELECT id FROM (
 
 -- name: whole_version
 -- A version with more rows than a page holds, told as a whole.
-SELECT count(*), max(content_version),
-    count(read_at), min(read_at), max(read_at),
-    count(archived_at), min(archived_at), max(archived_at), count(deleted_at),
-    coalesce(max(born) FILTER (WHERE deleted_at IS NULL), 0)
+SELECT max(content_version), coalesce(max(born) FILTER (WHERE deleted_at IS NULL), 0)
 FROM alimi_notifications WHERE recipient = ? AND version = ?;
 
 -- name: heads
