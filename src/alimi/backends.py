@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from alimi.bus import Bus
 from alimi.errors import ConfigurationError, UnknownTransaction
 from alimi.settings import Settings
-from alimi.store import Executor, Maintenance, Outbox, Store
+from alimi.store import Joined, Maintenance, Outbox, Recording, Store
 
 #: Root package of a transaction object's type -> the module that can join it.
 _TRANSACTIONS = {
@@ -36,10 +36,10 @@ class FullStore(Store, Outbox, Maintenance, Protocol):
 class Transactions(Protocol):
     """What a module that joins transactions provides."""
 
-    async def run(self, within: Any, write: Callable[[Executor], None]) -> None:
-        """Call `write` with the transaction's executor; `within` may be async or sync."""
+    async def run(self, within: Any, write: Callable[[Joined], Recording]) -> None:
+        """Run what `write` says on the transaction's connection; `within` is async or sync."""
 
-    def run_sync(self, within: Any, write: Callable[[Executor], None]) -> None:
+    def run_sync(self, within: Any, write: Callable[[Joined], Recording]) -> None:
         """The same where no loop runs."""
 
 

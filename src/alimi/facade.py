@@ -14,6 +14,7 @@ import msgspec
 
 from alimi import backends
 from alimi.errors import (
+    ConfigurationError,
     InvalidInput,
     KeyConflict,
     StoreError,
@@ -73,7 +74,7 @@ class Alimi:
     def __init__(
         self, database: Any, *, bus: str | None = None, settings: Settings | None = None
     ) -> None:
-        self.settings = settings or Settings()
+        self.settings = _checked(settings)
         self.metrics = Metrics()
         self.kinds: dict[str, Kind] = {}
         self._database = database
@@ -103,7 +104,7 @@ class Alimi:
         Raises InvalidKind for a bad name or text, InvalidInput for a name that is taken.
         """
         kind = Kind(
-            name, category=category, texts=dict(text), url=url,
+            name, category=category, texts=text, url=url,
             notify_actor=notify_actor, expires_in=expires_in,
         )  # fmt: skip
         known = self.kinds.setdefault(name, kind)
@@ -249,8 +250,8 @@ class Alimi:
 
     async def _write(self, entries: Sequence[Entry], within: Any) -> list[Receipt]:
         if within is not None:
-            joined = backends.transactions_for(within)
-            await joined.run(within, lambda executor: self.store.write(executor, entries))
+            transactions = backends.transactions_for(within)
+            await transactions.run(within, lambda joined: self.store.write(joined, entries))
             self._look_closely()
             return [Receipt(getattr(entry, "id", "")) for entry in entries]
         self._refuse_own_transaction()
@@ -265,8 +266,8 @@ class Alimi:
             raise WithinMissing(message)
 
     def _write_sync(self, entries: Sequence[Entry], within: Any) -> list[Receipt]:
-        joined = backends.transactions_for(within)
-        joined.run_sync(within, lambda executor: self.store.write(executor, entries))
+        transactions = backends.transactions_for(within)
+        transactions.run_sync(within, lambda joined: self.store.write(joined, entries))
         self._look_closely()
         return [Receipt(getattr(entry, "id", "")) for entry in entries]
 
@@ -357,6 +358,15 @@ class BoundKind:
         if not event.recipients:
             return Receipt(event.id)
         return self._alimi._write_sync([event], within)[0]  # noqa: SLF001 - the same module
+
+
+def _checked(settings: object) -> Settings:
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Settings):
+        given = type(settings).__name__
+        raise ConfigurationError(f"settings= takes an alimi.Settings(…), not {given}")
+    return settings
 
 
 def _retraction(about: str, to: object) -> Retraction:

@@ -12,8 +12,9 @@ actually changed.  Two mark-alls behind an insert otherwise left unread = -2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+import contextlib
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -85,8 +86,8 @@ class Store(Protocol):
         """One bounded step of expiry, retention and pruning, as changes with versions."""
 
 
-class Executor(Protocol):
-    """The application's own transaction, as far as `within=` needs it."""
+class Joined(Protocol):
+    """The application's own connection, as far as a store must know it before it records there."""
 
     @property
     def dialect(self) -> str:
@@ -100,18 +101,61 @@ class Executor(Protocol):
     def begins_explicitly(self) -> bool:
         """Whether the driver leaves BEGIN and COMMIT to the caller."""
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement on the connection."""
+
+class Statement(NamedTuple):
+    """One statement, with placeholders of the database's own (SQLite: ?, PostgreSQL: $1, $2, …).
+
+    On PostgreSQL each stands once and in order, and parameters are only int, str and None, so that
+    any driver can take them, whatever types the application has taught it.
+    """
+
+    sql: str
+    parameters: Sequence[Any] = ()
+
+
+Rows = list[tuple[Any, ...]]
+#: Says what to run and is sent the rows, or thrown what the driver raised: a store knows the
+#: statements, the application's driver runs them, waiting in its own way.
+Recording = Generator[Statement, Rows, None]
 
 
 class Outbox(Protocol):
     """What a store offers to applications that record inside their own transaction."""
 
-    def write(self, executor: Executor, entries: Sequence[Entry]) -> None:
+    def write(self, joined: Joined, entries: Sequence[Entry]) -> Recording:
         """INSERT on the application's connection; takes no lock on any inbox (G2).
 
-        Raises NoTransaction, UnpreparedEngine or ForeignDatabase.
+        Nothing happens before the first step.  Raises NoTransaction, UnpreparedEngine,
+        ForeignDatabase or SchemaMissing.
         """
+
+
+def drive(recording: Recording, execute: Callable[[str, Sequence[Any]], Rows]) -> None:
+    """Run what a recording says, on a driver that blocks."""
+    with contextlib.suppress(StopIteration):
+        statement = next(recording)
+        while True:
+            try:
+                rows = execute(*statement)
+            except Exception as error:  # noqa: BLE001 - the store knows what it means, or raises it
+                statement = recording.throw(error)
+            else:
+                statement = recording.send(rows)
+
+
+async def drive_async(
+    recording: Recording, execute: Callable[[str, Sequence[Any]], Awaitable[Rows]]
+) -> None:
+    """Run what a recording says, on a driver that is awaited."""
+    with contextlib.suppress(StopIteration):
+        statement = next(recording)
+        while True:
+            try:
+                rows = await execute(*statement)
+            except Exception as error:  # noqa: BLE001 - as in `drive`
+                statement = recording.throw(error)
+            else:
+                statement = recording.send(rows)
 
 
 class Drift(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from alimi.contrib.sqlalchemy import prepare
 from alimi.kinds import Kind
-from alimi.store import Executor
+from alimi.store import Joined, Recording
 from alimi.stores.sqlite import SQLiteStore
 
 ASSIGNED = Kind("card.assigned", "cards", {"en": "You are now the assignee of card {object.id}."})
@@ -37,9 +37,9 @@ async def store(path: Path) -> AsyncIterator[SQLiteStore]:
 
 
 @pytest.fixture
-def record(store: SQLiteStore) -> Callable[[Executor], None]:
+def record(store: SQLiteStore) -> Callable[[Joined], Recording]:
     """Writes one event to recipient 2, as notify() does inside a transaction."""
-    return lambda executor: store.write(executor, [ASSIGNED.event(to=2, object=1)])
+    return lambda joined: store.write(joined, [ASSIGNED.event(to=2, object=1)])
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 from alimi.contrib import sqlalchemy as sqlalchemy_contrib
 from alimi.contrib.sqlalchemy import (
-    ConnectionExecutor,
+    JoinedConnection,
     Prepared,
     holds_write_transaction,
     prepare,
@@ -68,7 +68,7 @@ def test_prepare_reaches_what_is_pooled_open_or_derived(engine: Engine) -> None:
             assert begins(connection) == "BEGIN IMMEDIATE"
     with engine.connect() as pooled:
         assert begins(pooled) == "BEGIN IMMEDIATE"
-        assert ConnectionExecutor(pooled).begins_explicitly
+        assert JoinedConnection(pooled).begins_explicitly
 
 
 def test_a_transaction_from_before_the_call_is_still_unprepared(engine: Engine) -> None:
@@ -76,10 +76,10 @@ def test_a_transaction_from_before_the_call_is_still_unprepared(engine: Engine) 
     with engine.connect() as connection:
         connection.execute(WRITE)
         prepare(engine)
-        assert not ConnectionExecutor(connection).begins_explicitly
+        assert not JoinedConnection(connection).begins_explicitly
         connection.commit()
         connection.execute(READ)
-        assert ConnectionExecutor(connection).begins_explicitly
+        assert JoinedConnection(connection).begins_explicitly
 
 
 def test_sqlite_begin_can_be_chosen(engine: Engine) -> None:
@@ -153,7 +153,7 @@ def test_autocommit_stays_what_it_is(path: Path, where: str) -> None:
         if where == "connection option":
             connection.execution_options(**options)
         connection.execute(text("VACUUM"))
-        assert not ConnectionExecutor(connection).in_transaction
+        assert not JoinedConnection(connection).in_transaction
     engine.dispose()
 
 
@@ -208,7 +208,7 @@ def test_the_driver_s_own_mode_is_left_alone() -> None:
     pooled = Mock(driver_connection=OwnMode(), info={})
     Prepared().do_begin(pooled)
     pooled.cursor.assert_not_called()
-    assert ConnectionExecutor(Mock(connection=pooled)).begins_explicitly
+    assert JoinedConnection(Mock(connection=pooled)).begins_explicitly
 
 
 # holds_write_transaction

@@ -27,13 +27,13 @@ from sqlalchemy.orm import (
     sessionmaker,
 )
 
-from alimi.contrib.sqlalchemy import ConnectionExecutor, prepare, run, run_sync
+from alimi.contrib.sqlalchemy import JoinedConnection, prepare, run, run_sync
 from alimi.errors import ForeignDatabase, NoTransaction, UnknownTransaction, UnpreparedEngine
 from alimi.model import PageQuery
-from alimi.store import Executor
+from alimi.store import Joined, Recording
 from alimi.stores.sqlite import SQLiteStore
 
-Record = Callable[[Executor], None]
+Record = Callable[[Joined], Recording]
 Assignees = Callable[[], list[int | None]]
 WAYS = [
     "AsyncSession",
@@ -276,17 +276,17 @@ async def test_the_session_is_not_flushed(
     assert await inbox(store) == []
 
 
-def test_the_executor_answers_plain_tuples(path: Path) -> None:
+def test_the_connection_answers_plain_tuples(path: Path) -> None:
     """Rows of a query, nothing for a statement without any."""
     engine = prepare(create_engine(f"sqlite:///{path}"))
     with engine.connect() as connection:
-        executor = ConnectionExecutor(connection)
-        assert executor.dialect == "sqlite"
-        assert executor.execute("SELECT id, ? FROM card", ["x"]) == [(1, "x")]
-        assert executor.execute("UPDATE card SET assignee = 2") == []
-        assert executor.in_transaction
+        joined = JoinedConnection(connection)
+        assert joined.dialect == "sqlite"
+        assert joined.execute("SELECT id, ? FROM card", ["x"]) == [(1, "x")]
+        assert joined.execute("UPDATE card SET assignee = 2") == []
+        assert joined.in_transaction
         connection.rollback()
-        assert not executor.in_transaction
+        assert not joined.in_transaction
     engine.dispose()
 
 

@@ -9,10 +9,10 @@ import pytest
 from alimi.contrib.sqlite3 import run, run_sync
 from alimi.errors import ForeignDatabase, NoTransaction, UnknownTransaction
 from alimi.model import PageQuery
-from alimi.store import Executor
+from alimi.store import Joined, Recording
 from alimi.stores.sqlite import SQLiteStore
 
-Record = Callable[[Executor], None]
+Record = Callable[[Joined], Recording]
 
 
 @pytest.fixture(params=[None, "", "IMMEDIATE"], ids=["explicit", "legacy", "legacy immediate"])

@@ -10,7 +10,7 @@ from typing import Any
 
 
 class SQLiteApplication:
-    """Implements Application and, of it, the Executor."""
+    """Implements Application and, of it, Joined."""
 
     dialect = "sqlite"
 
@@ -18,7 +18,7 @@ class SQLiteApplication:
         self.db = db
 
     @property
-    def executor(self) -> SQLiteApplication:
+    def joined(self) -> SQLiteApplication:
         return self
 
     @property

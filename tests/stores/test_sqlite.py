@@ -21,7 +21,7 @@ class TestSQLiteStore(StoreConformance):
         return application(place / "app.db")
 
     def put_garbage(self, app: Application) -> None:
-        app.executor.execute(
+        app.execute(
             "INSERT INTO alimi_outbox (event_id, recorded_at, body) VALUES ('x', 0, ?)",
             ('{"type": "event", "id": 5}',),
         )

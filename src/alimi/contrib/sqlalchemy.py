@@ -38,7 +38,7 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import Session, scoped_session
 
 from alimi.errors import ConfigurationError, NoTransaction, UnknownTransaction
-from alimi.store import Executor
+from alimi.store import Joined, Recording, Rows, drive
 
 Begin = Literal["DEFERRED", "IMMEDIATE", "EXCLUSIVE"]
 _BEGINS = ("DEFERRED", "IMMEDIATE", "EXCLUSIVE")
@@ -274,8 +274,8 @@ _watched: weakref.WeakKeyDictionary[Engine, _Watch] = weakref.WeakKeyDictionary(
 # -- joining a transaction --------------------------------------------------------------------
 
 
-async def run(within: object, write: Callable[[Executor], None]) -> None:
-    """Call `write` in the transaction of an AsyncSession, AsyncConnection, Session or Connection.
+async def run(within: object, write: Callable[[Joined], Recording]) -> None:
+    """Record in the transaction of an AsyncSession, AsyncConnection, Session or Connection.
 
     A session or connection that has not begun begins now, as with any other statement.  The session
     is not flushed first: what is recorded and what is pending commit or roll back together in any
@@ -289,12 +289,13 @@ async def run(within: object, write: Callable[[Executor], None]) -> None:
         run_sync(within, write)
 
 
-def run_sync(within: object, write: Callable[[Executor], None]) -> None:
+def run_sync(within: object, write: Callable[[Joined], Recording]) -> None:
     """The same where no loop runs, in a Session or Connection."""
-    write(ConnectionExecutor(_joined(within)))
+    joined = JoinedConnection(_connection(within))
+    drive(write(joined), joined.execute)
 
 
-def _joined(within: object) -> Connection:
+def _connection(within: object) -> Connection:
     if isinstance(within, scoped_session):
         within = within()
     if isinstance(within, Session):
@@ -322,8 +323,8 @@ def _of_session(session: Session) -> Connection:
         ) from error
 
 
-class ConnectionExecutor:
-    """A SQLAlchemy connection as a store sees it (`alimi.store.Executor`)."""
+class JoinedConnection:
+    """A SQLAlchemy connection as a store sees it (`alimi.store.Joined`)."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -344,7 +345,7 @@ class ConnectionExecutor:
         driver: Any = self._connection.connection.driver_connection
         return driver.isolation_level is None or _has_own_mode(driver)
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """Run one statement with the driver's own placeholders."""
         result = self._connection.exec_driver_sql(sql, tuple(parameters) or None)
         return [tuple(row) for row in result] if result.returns_rows else []

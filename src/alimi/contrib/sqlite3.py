@@ -19,25 +19,26 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from alimi.errors import NoTransaction, UnknownTransaction
-from alimi.store import Executor
+from alimi.store import Joined, Recording, Rows, drive
 
 
-async def run(within: object, write: Callable[[Executor], None]) -> None:
+async def run(within: object, write: Callable[[Joined], Recording]) -> None:
     """As `run_sync`; it blocks the loop for the few microseconds of one INSERT."""
     run_sync(within, write)
 
 
-def run_sync(within: object, write: Callable[[Executor], None]) -> None:
-    """Call `write` in the open transaction of a `sqlite3.Connection`.  Raises NoTransaction."""
+def run_sync(within: object, write: Callable[[Joined], Recording]) -> None:
+    """Record in the open transaction of a `sqlite3.Connection`.  Raises NoTransaction."""
     if not isinstance(within, sqlite3.Connection):
         raise UnknownTransaction
     if not within.in_transaction:
         raise NoTransaction
-    write(ConnectionExecutor(within))
+    joined = JoinedConnection(within)
+    drive(write(joined), joined.execute)
 
 
-class ConnectionExecutor:
-    """A `sqlite3` connection as a store sees it (`alimi.store.Executor`)."""
+class JoinedConnection:
+    """A `sqlite3` connection as a store sees it (`alimi.store.Joined`)."""
 
     dialect = "sqlite"
     #: Who works with the driver itself says BEGIN and COMMIT; that one is open was asked before.
@@ -51,7 +52,7 @@ class ConnectionExecutor:
         """Whether one is open, as the driver says."""
         return self._connection.in_transaction
 
-    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """Run one statement; rows are plain tuples whatever the connection's row factory."""
         cursor = self._connection.cursor()
         cursor.row_factory = None

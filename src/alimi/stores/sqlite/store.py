@@ -24,7 +24,7 @@ from alimi.model import (
     Retention,
     Swept,
 )
-from alimi.store import Executor, Report
+from alimi.store import Joined, Recording, Report
 from alimi.stores.sqlite import epoch, feed, marks, outbox, schema, upkeep, within
 from alimi.stores.sqlite.apply import apply
 from alimi.stores.sqlite.connections import (
@@ -152,9 +152,9 @@ class SQLiteStore:
         parts = self._open
         return await parts.writer.run(lambda tx: sweep(tx, now, retention, limit, parts.roll))
 
-    def write(self, executor: Executor, entries: Sequence[Entry]) -> None:
+    def write(self, joined: Joined, entries: Sequence[Entry]) -> Recording:
         """INSERT inside the application's transaction (G2)."""
-        within.write(self._path, executor, entries)
+        return within.write(self._path, joined, entries)
 
     async def migrate(self) -> list[str]:
         """Apply pending migrations."""

@@ -7,28 +7,28 @@ from pathlib import Path
 
 from alimi.errors import ForeignDatabase, NoTransaction, UnpreparedEngine
 from alimi.model import Entry
-from alimi.store import Executor
+from alimi.store import Joined, Recording, Rows, Statement
 from alimi.stores.sqlite.outbox import prepare
 from alimi.stores.sqlite.sql import SQL
 
 
-def write(path: Path, executor: Executor, entries: Sequence[Entry]) -> None:
+def write(path: Path, joined: Joined, entries: Sequence[Entry]) -> Recording:
     """INSERT on the application's connection; commits and rolls back with it (G2)."""
-    if executor.dialect != "sqlite":
+    if joined.dialect != "sqlite":
         raise ForeignDatabase
-    if not executor.begins_explicitly:
+    if not joined.begins_explicitly:
         raise UnpreparedEngine
-    if not executor.in_transaction:
+    if not joined.in_transaction:
         raise NoTransaction
-    if not _same_file(executor, path):
+    if not _is_main(path, (yield Statement("PRAGMA database_list"))):
         raise ForeignDatabase
     for each in prepare(entries):
         for row in each.rows:
-            executor.execute(SQL["record"], row)
+            yield Statement(SQL["record"], row)
 
 
-def _same_file(executor: Executor, path: Path) -> bool:
-    for _, name, file in executor.execute("PRAGMA database_list"):
+def _is_main(path: Path, databases: Rows) -> bool:
+    for _, name, file in databases:
         if name == "main":
             return bool(file) and Path(str(file)).samefile(path)
     return False

@@ -17,6 +17,7 @@ from alimi.testing.stores.harness import (
     fill,
     ids,
     read,
+    record,
     rows,
     settle,
 )
@@ -114,7 +115,7 @@ class ApplyingTests(StoreHarness):
         with self.connect(tmp_path) as app:
             for _ in range(2):
                 app.begin()
-                store.write(app.executor, [event(MANY, key="k")])
+                record(store, app, event(MANY, key="k"))
                 app.commit()
         applied = await settle(store)
         assert sum(each.notifications for each in applied) == len(MANY)

@@ -14,6 +14,7 @@ from alimi.model import (
     Applied,
     Changes,
     Content,
+    Entry,
     Event,
     Mark,
     Marked,
@@ -23,7 +24,7 @@ from alimi.model import (
     normalise_recipients,
     now_ms,
 )
-from alimi.store import Executor, Maintenance, Outbox, Store
+from alimi.store import Joined, Maintenance, Outbox, Rows, Store, drive
 
 #: More than any test puts into one inbox.
 ALL = 10_000
@@ -38,8 +39,11 @@ class Application(Protocol):
     """An application's own connection to the same database."""
 
     @property
-    def executor(self) -> Executor:
+    def joined(self) -> Joined:
         """What `within=` hands to the store."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
+        """Run one statement."""
 
     def begin(self) -> None:
         """Start a write transaction."""
@@ -96,6 +100,11 @@ def event(to: object = "anna", **given: Any) -> Event:
         "recipients": normalise_recipients(to),
     }
     return Event(**(fields | given))
+
+
+def record(store: Outbox, app: Application, *entries: Entry) -> None:
+    """Record inside the application's transaction."""
+    drive(store.write(app.joined, entries), app.execute)
 
 
 async def settle(*stores: Store) -> list[Applied]:

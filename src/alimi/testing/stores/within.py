@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alimi.errors import ForeignDatabase, NoTransaction
-from alimi.testing.stores.harness import FullStore, StoreHarness, audit, event, ids, settle
+from alimi.testing.stores.harness import FullStore, StoreHarness, audit, event, ids, record, settle
 
 
 class WithinTests(StoreHarness):
@@ -17,7 +17,7 @@ class WithinTests(StoreHarness):
         """G2: what the application commits is applied, and nothing before it commits."""
         with self.connect(tmp_path) as app:
             app.begin()
-            store.write(app.executor, [event(), event("ben")])
+            record(store, app, event(), event("ben"))
             assert not await store.pending()
             app.commit()
         assert await store.pending()
@@ -29,7 +29,7 @@ class WithinTests(StoreHarness):
         """G2: what the application rolls back is never seen by anyone."""
         with self.connect(tmp_path) as app:
             app.begin()
-            store.write(app.executor, [event()])
+            record(store, app, event())
             app.rollback()
         await settle(store)
         assert await ids(store) == []
@@ -37,7 +37,7 @@ class WithinTests(StoreHarness):
     async def test_g2_needs_a_transaction(self, store: FullStore, tmp_path: Path) -> None:
         """G2: without an open transaction nothing is recorded and the caller hears it."""
         with self.connect(tmp_path) as app, pytest.raises(NoTransaction):
-            store.write(app.executor, [event()])
+            record(store, app, event())
         assert not await store.pending()
 
     async def test_g2_not_on_another_database(self, store: FullStore, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ class WithinTests(StoreHarness):
         with self.connect(elsewhere) as app:
             app.begin()
             with pytest.raises(ForeignDatabase):
-                store.write(app.executor, [event()])
+                record(store, app, event())
             app.rollback()
 
     async def test_g3_order_of_commits(self, store: FullStore, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ class WithinTests(StoreHarness):
             for _ in range(3):
                 inside, outside = event(), event()
                 app.begin()
-                store.write(app.executor, [inside])
+                record(store, app, inside)
                 app.commit()
                 await store.append([outside])
                 expected += [inside.id, outside.id]
@@ -73,7 +73,7 @@ class WithinTests(StoreHarness):
         with self.connect(tmp_path) as app:
             for text in ("one", "one", "two"):
                 app.begin()
-                store.write(app.executor, [event(key="k", text=text)])
+                record(store, app, event(key="k", text=text))
                 app.commit()
         (applied,) = await settle(store)
         assert (applied.notifications, applied.repeated, applied.conflicts) == (1, 1, 1)
