@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import get_args
 
 from alimi.errors import InvalidCursor, InvalidInput, NotFound
 from alimi.model import (
@@ -22,6 +23,7 @@ from alimi.store import Store
 MAX_PAGE = 200
 #: Ids in one mark; more is what `upto` is for.
 MAX_IDS = 100
+_ACTIONS = get_args(Action)
 _MAX_ID = 64
 _MAX_VERSION = 2**62
 
@@ -98,6 +100,8 @@ class Inbox:
         WithinMissing inside an open write transaction of the caller's own: commit that first.
         """
         self._guard()
+        if action not in _ACTIONS:
+            raise InvalidInput(f"an action is one of {', '.join(_ACTIONS)}, not {action!r}")
         if isinstance(ids, str) or (ids is not None and len(ids) > MAX_IDS):
             raise InvalidInput(f"ids is a list of at most {MAX_IDS}")
         checked = None if ids is None else tuple(dict.fromkeys(map(_checked_id, ids)))

@@ -5,6 +5,8 @@ Seconds unless the name says otherwise.
 
 from __future__ import annotations
 
+from typing import get_type_hints
+
 import msgspec
 
 from alimi.errors import ConfigurationError
@@ -46,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retention: Retention = Retention()
 
     def __post_init__(self) -> None:
+        self._check_types()
         low, high = self.retry_ms
         if not 0 < low <= high:
             raise ConfigurationError("retry_ms takes two rising positive numbers of milliseconds")
@@ -55,6 +58,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be above 0")
 
+    def _check_types(self) -> None:
+        """A value of another type would fail later, far from who wrote it."""
+        if not isinstance(self.retention, Retention):
+            raise ConfigurationError("retention is an alimi.Retention(…)")
+        try:
+            msgspec.convert(msgspec.to_builtins(self), _SHAPE)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise ConfigurationError(f"Settings: {error}") from None
+
+
+#: The fields' types alone: converting to Settings itself would check without end.
+_SHAPE = msgspec.defstruct("_Shape", list(get_type_hints(Settings).items()))
 
 _POSITIVE = tuple(
     field

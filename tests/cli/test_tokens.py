@@ -128,3 +128,24 @@ def test_a_token_for_nobody_is_not_made() -> None:
     """The recipient goes through the same door as everywhere."""
     with pytest.raises(InvalidRecipient):
         tokens.make("", NEW, audience="alimi", now=NOW, seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        (signed({**GOOD, "exp": 1}), "expired"),
+        (signed({**GOOD, "aud": "another"}), "udience"),
+        (signed(GOOD, OTHER), "ignature"),
+        (signed({**GOOD, "sub": ""}), "recipient"),
+        (signed({**GOOD, "locale": 3}), "locale"),
+        (signed({**GOOD, "x": "x" * tokens.MAX_TOKEN}), "longer"),
+    ],
+)
+def test_the_log_says_why_a_token_was_refused(
+    token: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever integrates finds the reason there; the token itself is not written down."""
+    caplog.set_level("INFO", "alimi")
+    assert who().identity(token) is None
+    assert reason in caplog.text
+    assert token not in caplog.text

@@ -13,7 +13,16 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from alimi import Alimi, Identity, InvalidInput, KeyConflict, NotFound, TransactionError
+from alimi import (
+    Alimi,
+    Identity,
+    InvalidInput,
+    KeyConflict,
+    NotFound,
+    Retention,
+    Settings,
+    TransactionError,
+)
 from alimi.errors import ConfigurationError, InvalidCursor, UnknownTransaction, WithinMissing
 from tests.support.reader import Reader
 
@@ -353,3 +362,36 @@ async def test_signals_are_bounded(alimi: Alimi) -> None:
             await alimi.signal(2, "board.changed", data)
     with pytest.raises(InvalidInput):
         await alimi.signal(2, "a\nb")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"ping_seconds": "3"}, "ping_seconds"),
+        ({"max_streams": 1.5}, "max_streams"),
+        ({"retry_ms": 2000}, "retry_ms"),
+        ({"retention": {"days": 3}}, "Retention"),
+        ({"retention": Retention(days="3")}, "days"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_setting_of_another_type_is_refused_at_once(wrong: dict[str, Any], named: str) -> None:
+    """It is named where it was written, not in a task that fails later."""
+    with pytest.raises(ConfigurationError, match=named):
+        Settings(**wrong)
+
+
+def test_settings_and_texts_of_another_type_are_named(tmp_path: Path) -> None:
+    """A dict in place of Settings, a sentence in place of texts."""
+    settings: Any = {"ping_seconds": 3}
+    with pytest.raises(ConfigurationError, match="not dict"):
+        Alimi(tmp_path / "app.db", settings=settings)
+    text: Any = "Hello"
+    with pytest.raises(InvalidInput, match="texts like"):
+        Alimi(tmp_path / "app.db").kind("card.assigned", category="cards", text=text)
+
+
+async def test_a_mark_that_does_not_exist_is_named(alimi: Alimi) -> None:
+    """A slip of the pen is told with the words that there are."""
+    action: Any = "reed"
+    with pytest.raises(InvalidInput, match=r"read, unread.*'reed'"):
+        await alimi.inbox(2).mark(action, upto=1)

@@ -112,3 +112,14 @@ def test_one_string_is_not_several_origins(alimi: Alimi) -> None:
     """origins="https://…" would be a list of letters."""
     with pytest.raises(ConfigurationError, match="several"):
         alimi.asgi(who, origins=FRIEND)
+
+
+async def test_the_log_names_the_origin_that_is_missing(
+    guarded: ASGIApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever forgot origins= reads there what to add."""
+    caplog.set_level("INFO", "alimi")
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://forgotten.example"}
+    async with client(guarded) as user:
+        await user.post("/v1/inbox/mark", json={"action": "seen", "upto": 0}, headers=headers)
+    assert "'https://forgotten.example': not in origins=" in caplog.text

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Cookie, Depends, Header
+from fastapi import Cookie, Depends, Header, HTTPException
 from fastapi.security import APIKeyCookie, OAuth2PasswordBearer
 from msgspec import structs
 
@@ -174,6 +174,20 @@ async def test_an_error_of_who_is_500_and_logged(
     assert response.status_code == 500
     assert "secret" not in response.text
     assert "secret" in caplog.text
+
+
+async def test_a_frameworks_401_is_answered_by_a_hint(
+    alimi: Alimi, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who raises as in a route of theirs reads in the log that None says "nobody"."""
+
+    def who(request: Request) -> str:
+        raise HTTPException(401)
+
+    async with client(alimi.asgi(who)) as user:
+        response = await user.get("/v1/inbox")
+    assert response.status_code == 500
+    assert "who() raised HTTPException: let it return None" in caplog.text
 
 
 async def test_an_expired_login_is_401(alimi: Alimi) -> None:

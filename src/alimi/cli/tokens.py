@@ -5,6 +5,8 @@ The algorithm is fixed: what a token's header says about it is never followed.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +15,8 @@ import jwt
 from alimi.errors import AlimiError
 from alimi.model import Identity, is_clean, normalise_recipient
 from alimi.web.request import Request
+
+logger = logging.getLogger("alimi.cli")
 
 ALGORITHM = "HS256"
 #: Where a token may stand without `Authorization`: an EventSource can send no header.
@@ -65,38 +69,45 @@ class TokenWho:
 
     def identity(self, token: str) -> Identity | None:
         """Whom the token names; None unless it is signed, meant for us, and in its time."""
-        if len(token) > MAX_TOKEN:
-            return None
-        for secret in self._secrets:
-            claims = self._claims(token, secret)
-            if claims is not None:
-                return self._identity(claims)
-        return None
-
-    def _claims(self, token: str, secret: bytes) -> dict[str, Any] | None:
         try:
-            return jwt.decode(
-                token,
-                secret,
-                algorithms=[ALGORITHM],
-                audience=self._audience,
-                leeway=self._leeway,
-                options={"require": ["sub", "exp", "aud"]},
-            )
-        except (jwt.PyJWTError, ValueError, OverflowError):
+            if len(token) > MAX_TOKEN:
+                raise _Refused(f"it is longer than {MAX_TOKEN} characters")
+            return self._identity(self._claims(token))
+        except (jwt.PyJWTError, AlimiError, ValueError, OverflowError) as error:
+            # Whoever integrates looks here for the reason; the caller is told nothing (G7).
+            logger.info("alimi: refused a user token: %.200s", error)
             return None
 
-    def _identity(self, claims: dict[str, Any]) -> Identity | None:
+    def _claims(self, token: str) -> dict[str, Any]:
+        """By the first secret that fits; two are known while they are rotated."""
+        *others, last = self._secrets
+        for secret in others:
+            with contextlib.suppress(jwt.InvalidSignatureError):
+                return self._signed(token, secret)
+        return self._signed(token, last)
+
+    def _signed(self, token: str, secret: bytes) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            audience=self._audience,
+            leeway=self._leeway,
+            options={"require": ["sub", "exp", "aud"]},
+        )
+
+    def _identity(self, claims: dict[str, Any]) -> Identity:
         locale, session = claims.get("locale"), claims.get("jti")
         ends = int(claims["exp"]) + self._leeway
         if not _is_short(locale, _MAX_LOCALE) or not _is_short(session, _MAX_SESSION):
-            return None
-        try:
-            recipient = normalise_recipient(claims["sub"])
-        except AlimiError:
-            return None
+            raise _Refused("its locale or jti is no short string")
+        recipient = normalise_recipient(claims["sub"])
         expires_at = round(min(ends, _MAX_EXP) * 1000)
         return Identity(recipient, locale, session, expires_at)
+
+
+class _Refused(ValueError):
+    """A token is signed and still not to be used."""
 
 
 def _is_short(value: object, limit: int) -> bool:

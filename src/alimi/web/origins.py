@@ -6,6 +6,7 @@ because every current browser says with `Sec-Fetch-Site` or `Origin` where a req
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 from alimi.errors import ConfigurationError
 from alimi.web.problems import Problem
 from alimi.web.request import Request
+
+logger = logging.getLogger("alimi.web")
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: What a page of another origin may read beside the body.
@@ -41,6 +44,7 @@ class Origins:
             return
         if not site and (not origin or _host(origin) == request.headers.get("host", "").lower()):
             return
+        logger.info("alimi: refused a write from %.200r: not in origins=", origin or site)
         raise Problem(
             "cross-site",
             "If this page belongs to you, add its origin to origins=; if a proxy changes Host, "

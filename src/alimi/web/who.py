@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import logging
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 from alimi.errors import ConfigurationError, InvalidIdentity
 from alimi.model import Identity, now_ms
 from alimi.web.request import Request
+
+logger = logging.getLogger("alimi.web")
 
 WhoCallable = Callable[[Request], Any]
 
@@ -39,16 +42,26 @@ class Who:
 
         Raises InvalidIdentity for an answer that cannot be one, and whatever `who` raises.
         """
-        if self._is_async:
-            answer = await self._who(request)
-        else:
-            answer = await asyncio.to_thread(self._who, request)
-            if inspect.isawaitable(answer):
-                answer = await answer
+        try:
+            answer = await self._answer(request)
+        except Exception as error:
+            if getattr(error, "status_code", None) in {401, 403}:
+                logger.error("alimi: who() raised %s: let it return None for nobody", _name(error))  # noqa: TRY400
+            raise
         identity = Identity.of(answer)
         if identity is None or identity.expires_at is None:
             return identity
         return identity if _lasts(identity.expires_at) else None
+
+    async def _answer(self, request: Request) -> object:
+        if self._is_async:
+            return await self._who(request)
+        answer = await asyncio.to_thread(self._who, request)
+        return await answer if inspect.isawaitable(answer) else answer
+
+
+def _name(error: Exception) -> str:
+    return type(error).__name__
 
 
 def _lasts(expires_at: int) -> bool:
