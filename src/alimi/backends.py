@@ -24,6 +24,9 @@ _TRANSACTIONS = {
     "sqlalchemy": "alimi.contrib.sqlalchemy",
     "sqlmodel": "alimi.contrib.sqlalchemy",
     "sqlite3": "alimi.contrib.sqlite3",
+    "asyncpg": "alimi.contrib.asyncpg",
+    "psycopg": "alimi.contrib.psycopg",
+    "psycopg_pool": "alimi.contrib.psycopg",
 }
 _BUSES = {"local": "alimi.buses.local"}
 _SQLITE_URL = re.compile(r"sqlite(?:\+[a-z0-9]+)?:(?://)?(?P<path>.*)")

@@ -91,7 +91,7 @@ class ForeignDatabase(TransactionError):
 
 
 class UnknownTransaction(TransactionError):
-    """within= takes a SQLAlchemy session or connection (sync or async), or a sqlite3 connection."""
+    """within= takes a SQLAlchemy session or connection, or one of sqlite3, asyncpg or psycopg."""
 
 
 class KeyConflict(AlimiError):

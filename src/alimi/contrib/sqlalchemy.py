@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -336,16 +337,31 @@ class JoinedConnection:
 
     @property
     def in_transaction(self) -> bool:
-        """What the driver says: SQLAlchemy believes in a transaction that has not begun yet."""
-        return _in_transaction(self._connection.connection.driver_connection)
+        """What the driver says: SQLAlchemy believes in a transaction that has not begun yet.
+
+        On PostgreSQL the next statement begins it, whatever the driver, unless it commits each.
+        """
+        pooled: Any = self._connection.connection
+        if self.dialect == "postgresql":
+            return not pooled.dbapi_connection.autocommit
+        return _in_transaction(pooled.driver_connection)
 
     @property
     def begins_explicitly(self) -> bool:
-        """True of a prepared engine, and of a driver that keeps its hands off savepoints itself."""
+        """On SQLite true of a prepared engine, and of a driver that leaves savepoints alone."""
+        if self.dialect == "postgresql":
+            return True
         driver: Any = self._connection.connection.driver_connection
         return driver.isolation_level is None or _has_own_mode(driver)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
-        """Run one statement with the driver's own placeholders."""
+        """Run one statement; rows are plain tuples."""
+        if self._connection.dialect.paramstyle in _PERCENT:
+            sql = _PLACEHOLDER.sub("%s", sql)
         result = self._connection.exec_driver_sql(sql, tuple(parameters) or None)
         return [tuple(row) for row in result] if result.returns_rows else []
+
+
+#: Drivers that know no $1.
+_PERCENT = ("format", "pyformat")
+_PLACEHOLDER = re.compile(r"\$\d+")
