@@ -1,7 +1,8 @@
 """SQL lives in .sql files beside the store that runs it, where an editor and a reader can see it.
 
 A query file holds statements, each under a line `-- name: the_name` and a sentence that says why.
-A migration is a file `0001_what_it_brings.sql`.
+A migration is a file `0001_what_it_brings.sql`.  A line `-- compatible from: 3` in it says that
+code which knows the schema up to 3 still works after it; without that line no older code does.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from importlib.resources.abc import Traversable
 
 import msgspec
 
+from alimi.errors import SchemaMissing, SchemaTooNew
+
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _MIGRATION = re.compile(r"(\d{4})_(\w+)\.sql")
+_COMPATIBLE = re.compile(r"^-- compatible from: (\d+)$", re.MULTILINE)
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -22,6 +26,35 @@ class Migration(msgspec.Struct, frozen=True):
     number: int
     name: str
     sql: str
+    #: The oldest code, by the newest schema it knows, that works after this step and all before it;
+    #: 0 is none but the code that brings the step.
+    compatible_from: int = 0
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a database says of its tables: their number, 0 for none, and which code may use them."""
+
+    number: int
+    compatible_from: int
+
+    def demand_not_newer(self, newest: int) -> None:
+        """Code must not write to tables that it does not know, unless they say that it may."""
+        if min(self.number, self.compatible_from) > newest:
+            raise SchemaTooNew(
+                f"The tables have schema {self.number}, this Alimi knows up to {newest}:"
+                " install the newer version, or restore a backup from before it."
+            )
+
+    def demand_fit(self, oldest: int, newest: int) -> None:
+        """Raises SchemaTooNew or SchemaMissing; `oldest` is the first schema that suffices."""
+        self.demand_not_newer(newest)
+        if not self.number:
+            raise SchemaMissing
+        if self.number < oldest:
+            raise SchemaMissing(
+                f"The tables have schema {self.number}, this Alimi needs {oldest}:"
+                " run `alimi migrate`."
+            )
 
 
 def load_queries(package: str) -> dict[str, str]:
@@ -51,10 +84,20 @@ def load_migrations(package: str) -> list[Migration]:
         match = _MIGRATION.fullmatch(file.name)
         if match is None:
             raise ValueError(f"{file.name} is not named like 0001_what_it_brings.sql")
-        found.append(Migration(int(match[1]), match[2], file.read_text("utf-8")))
+        before = found[-1].compatible_from if found else 1
+        found.append(_migration(int(match[1]), match[2], file.read_text("utf-8"), before))
     if [each.number for each in found] != list(range(1, len(found) + 1)):
         raise ValueError(f"the migrations of {package} are not numbered 1, 2, 3, …")
     return found
+
+
+def _migration(number: int, name: str, sql: str, before: int) -> Migration:
+    """Code that an earlier step has shut out is not let in again by a later one."""
+    declared = _COMPATIBLE.search(sql)
+    own = number if declared is None else int(declared[1])
+    if own > number:
+        raise ValueError(f"migration {number} cannot be compatible from {own}")
+    return Migration(number, name, sql, max(own, before))
 
 
 def _files(package: str, folder: str) -> list[Traversable]:

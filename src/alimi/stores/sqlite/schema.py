@@ -5,43 +5,34 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
-from alimi.errors import SchemaMissing, SchemaTooNew
-from alimi.sqlfiles import Migration, load_migrations
+from alimi.sqlfiles import Found, Migration, load_migrations
 from alimi.stores.sqlite.connections import begin, rollback
 from alimi.stores.sqlite.sql import SQL
 
 MIGRATIONS = load_migrations("alimi.stores.sqlite")
 NEWEST = len(MIGRATIONS)
+#: The oldest schema on which this code works, so that it may run before `alimi migrate`
+#: (docs/upgrades.md).
+OLDEST = 1
 
 
-def number(db: sqlite3.Connection) -> int:
-    """Which schema the file has; 0 is none."""
+def look(db: sqlite3.Connection) -> Found:
+    """Which schema the file has, and since which code it can be used."""
     if not db.execute(SQL["has_schema"]).fetchone()[0]:
-        return 0
-    return int(db.execute(SQL["schema_number"]).fetchone()[0])
+        return Found(0, 0)
+    number, compatible_from = db.execute(SQL["schema_number"]).fetchone()
+    return Found(number, number if compatible_from is None else int(compatible_from))
 
 
 def check(db: sqlite3.Connection) -> None:
     """Raises SchemaTooNew or SchemaMissing."""
-    found = number(db)
-    refuse_newer(found)
-    if found < NEWEST:
-        raise SchemaMissing
+    look(db).demand_fit(OLDEST, NEWEST)
 
 
-def refuse_newer(found: int) -> None:
-    """Code that does not know a schema must not write to it."""
-    if found > NEWEST:
-        raise SchemaTooNew(
-            f"The tables have schema {found}, this Alimi knows up to {NEWEST}:"
-            " install the newer version, or restore a backup from before it."
-        )
-
-
-def pending(found: int) -> list[Migration]:
-    """What is still to do from that number on."""
-    refuse_newer(found)
-    return MIGRATIONS[found:]
+def pending(found: Found) -> list[Migration]:
+    """What is still to do from there on."""
+    found.demand_not_newer(NEWEST)
+    return MIGRATIONS[found.number :]
 
 
 def migrate(db: sqlite3.Connection) -> list[str]:
@@ -50,7 +41,7 @@ def migrate(db: sqlite3.Connection) -> list[str]:
     while True:
         begin(db)
         try:
-            todo = pending(number(db))
+            todo = pending(look(db))
             if todo:
                 _apply(db, todo[0])
             db.execute("COMMIT")
@@ -66,6 +57,8 @@ def _apply(db: sqlite3.Connection, migration: Migration) -> None:
     for statement in statements(migration.sql):
         db.execute(statement)
     db.execute(SQL["note_migration"], (migration.number, migration.name))
+    if migration.compatible_from:
+        db.execute(SQL["note_compatible"], (migration.number, migration.compatible_from))
 
 
 def statements(sql: str) -> Iterator[str]:
@@ -83,5 +76,7 @@ def as_script(migrations: list[Migration]) -> str:
     parts = []
     for each in migrations:
         note = SQL["note_migration"].replace("?, ?", f"{each.number}, '{each.name}'")
+        compatible = f"{each.number}, {each.compatible_from}"
+        note += ";\n" + SQL["note_compatible"].replace("?, ?", compatible)
         parts.append(f"BEGIN IMMEDIATE;\n{each.sql.strip()}\n\n{note};\nCOMMIT;\n")
     return "\n".join(parts)

@@ -44,7 +44,7 @@ def pending_sql(path: Path) -> str:
     if not path.exists():
         return schema.as_script(schema.MIGRATIONS)
     with closing(connect_reader(path)) as db:
-        return schema.as_script(schema.pending(schema.number(db)))
+        return schema.as_script(schema.pending(schema.look(db)))
 
 
 def renew_epoch(path: Path) -> str:
@@ -88,7 +88,7 @@ def _report(db: sqlite3.Connection, path: Path, synchronous: Synchronous) -> Rep
     inboxes, rows, waiting, oldest, dead, last = db.execute(SQL["sizes"]).fetchone()
     return Report(
         database=str(path),
-        schema=schema.number(db),
+        schema=schema.look(db).number,
         epoch=read_epoch(db),
         durability=DURABILITY[synchronous],
         inboxes=inboxes,

@@ -1,5 +1,7 @@
 -- name: schema_number
-SELECT coalesce(max(number), 0) FROM alimi_migrations;
+-- And the oldest code that may use it; without a word about that number only code that knows it.
+SELECT number, (SELECT value FROM alimi_meta WHERE name = 'compatible_from.' || number)
+FROM (SELECT coalesce(max(number), 0) AS number FROM alimi_migrations);
 
 -- name: has_schema
 SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'alimi_migrations');
@@ -7,6 +9,9 @@ SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'alim
 -- name: note_migration
 INSERT INTO alimi_migrations (number, name, applied_at)
 VALUES (?, ?, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
+
+-- name: note_compatible
+INSERT INTO alimi_meta (name, value) SELECT 'compatible_from.' || column1, column2 FROM (VALUES (?, ?));
 
 -- name: identity
 -- The epoch, and how many write transactions there were.
