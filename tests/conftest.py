@@ -8,6 +8,8 @@ from hypothesis import settings
 # Failures inside the shipped suites are shown like failures in our own tests; before any import.
 pytest.register_assert_rewrite("alimi.testing")
 
+pytest_plugins = ["tests.support.real_servers"]
+
 # A slow machine is no finding; and what CI finds, its reader must find again.
 settings.register_profile("developer", deadline=None)
 settings.register_profile("machine", deadline=None, derandomize=True, print_blob=True)

