@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import count
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
 from alimi.testing.checker import Checker, Consumer, Finding, Row, Truth
-from tests.support.processes import AppProcess
 from tests.support.processes_wire import KNOCK, Page
 
 #: Milliseconds that a fleeting event lives.
@@ -26,13 +23,32 @@ WORKERS = 5
 STREAM, PLAIN = "/alimi/v1/inbox/stream", "/sse"
 
 
+class Site(Protocol):
+    """What people work on: one server, or several that share a database."""
+
+    def entrance(self) -> int:
+        """The port for the next connection."""
+
+    def column(self, query: str) -> set[str]:
+        """What the database itself answers."""
+
+
 class Round:
     """`async with Round(…) as round`: pages are open; `work` goes on until it is told to stop."""
 
-    def __init__(self, app: AppProcess, name: str, seed: int = 0) -> None:
+    def __init__(
+        self,
+        app: Site,
+        name: str,
+        seed: int = 0,
+        *,
+        people: Sequence[str] = ("ann", "bo"),
+        workers: int = WORKERS,
+    ) -> None:
         self.app = app
         self.checker = Checker()
-        self.recipients = [f"{name}-ann", f"{name}-bo"]
+        self.recipients = [f"{name}-{each}" for each in people]
+        self._workers = workers
         self.done: set[str] = set()
         self._random = random.Random(f"{name}{seed}")
         self._numbers = count(1)
@@ -44,17 +60,17 @@ class Round:
         #: Half done: the event is there, its withdrawal was not sent.
         self._begun: set[str] = set()
         self._enough = asyncio.Event()
-        self._client = httpx.AsyncClient(base_url=app.address, timeout=10)
+        self._client = httpx.AsyncClient(timeout=10)
         self._does: list[Callable[[str], Awaitable[None]]] = [
             self._notify, self._deed, self._undone_deed, self._mark, self._fleeting, self._withdraw,
         ]  # fmt: skip
 
     async def __aenter__(self) -> Self:
-        ann, bo = self.recipients
-        for recipient, path in ((ann, STREAM), (bo, STREAM), (ann, PLAIN), (bo, PLAIN)):
-            page = Page(self.app.port, recipient, path=path)
-            self._watchers.append((page, self.checker.consumer(recipient)))
-            await page.open()
+        for path in (STREAM, PLAIN):
+            for recipient in self.recipients:
+                page = Page(self.app.entrance, recipient, path=path)
+                self._watchers.append((page, self.checker.consumer(recipient)))
+                await page.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -72,7 +88,7 @@ class Round:
 
     def work(self) -> None:
         """Begin; each worker does one thing after the other."""
-        self._working = [asyncio.create_task(self._worker(each)) for each in range(WORKERS)]
+        self._working = [asyncio.create_task(self._worker(each)) for each in range(self._workers)]
 
     async def rest(self) -> None:
         """Everybody finishes what they were doing."""
@@ -99,8 +115,11 @@ class Round:
     def _to(self) -> list[str]:
         return self._random.choice([self.recipients, self.recipients[:1], self.recipients[1:]])
 
+    def _url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.app.entrance()}{path}"
+
     async def _ask(self, path: str, **body: Any) -> Any:
-        answer = await self._client.post(path, json=body)
+        answer = await self._client.post(self._url(path), json=body)
         assert answer.is_success, answer.text
         return answer.json()
 
@@ -133,7 +152,7 @@ class Round:
             await self._notify(name)
             return
         answer = await self._client.post(
-            "/alimi/v1/inbox/mark",
+            self._url("/alimi/v1/inbox/mark"),
             json={"action": "read", "ids": ids},
             headers={"Cookie": f"user={page.recipient}"},
         )
@@ -192,7 +211,7 @@ class Round:
 
     async def _get(self, recipient: str, path: str) -> Any:
         cookie = {"Cookie": f"user={recipient}"}
-        answer = await self._client.get(f"/alimi/v1/inbox{path}", headers=cookie)
+        answer = await self._client.get(self._url(f"/alimi/v1/inbox{path}"), headers=cookie)
         assert answer.is_success, answer.text
         return answer.json()
 
@@ -226,8 +245,7 @@ class Round:
 
     def _settle_deeds(self) -> None:
         """What became of a deed that nobody answered, the application's own table knows (G2)."""
-        with closing(sqlite3.connect(self.app.database)) as db:
-            self.done = {name for (name,) in db.execute("SELECT name FROM deed")}
+        self.done = self.app.column("SELECT name FROM deed")
         for name in self._deeds:
             fate = self.checker.fates[name]
             assert fate.outcome == "unknown" or name in self.done, f"the deed {name} is lost"
@@ -235,8 +253,7 @@ class Round:
 
     def shown_too_early(self) -> list[str]:
         """What a page was shown and the database does not hold; asked while the server is dead."""
-        with closing(sqlite3.connect(self.app.database)) as db:
-            kept = {each for (each,) in db.execute("SELECT id FROM alimi_notifications")}
+        kept = self.app.column("SELECT id FROM alimi_notifications")
         return [
             data["object"]["id"]
             for page in self.pages

@@ -36,9 +36,19 @@ def free_port() -> int:
 
 
 class AppProcess:
-    """The application under test on one database and one port, over many lives."""
+    """The application under test on one database and one port, over many lives.
 
-    def __init__(self, database: Path, *, server: str = "uvicorn-httptools", **config: Any) -> None:
+    `database` is a file, or the URL of one that others share; then `log` says where it writes.
+    """
+
+    def __init__(
+        self,
+        database: Path | str,
+        *,
+        server: str = "uvicorn-httptools",
+        log: Path | None = None,
+        **config: Any,
+    ) -> None:
         self.port = free_port()
         self.server = server
         self.database = database
@@ -49,7 +59,7 @@ class AppProcess:
             "server": server, "port": self.port, "database": str(database), **config,
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = database.with_suffix(".log")
+        self._log = log or Path(database).with_suffix(".log")
 
     def start(self, **config: Any) -> None:
         """Begin another life; `wait_ready` says when it can be used."""
@@ -91,6 +101,15 @@ class AppProcess:
             return httpx.get(f"{self.address}/alimi/readyz", timeout=PATIENCE).is_success
         except httpx.TransportError:
             return False
+
+    def entrance(self) -> int:
+        """The port for the next connection."""
+        return self.port
+
+    def column(self, query: str) -> set[str]:
+        """What the database itself answers, whether the server lives or not."""
+        with closing(sqlite3.connect(self.database)) as db:
+            return {each for (each,) in db.execute(query)}
 
     def post(self, path: str, **body: Any) -> Any:
         """Ask the application for something that must work."""

@@ -37,7 +37,13 @@ class Answer:
 class Page:
     """One recipient's page: a strict reader over as many connections as it takes."""
 
-    def __init__(self, port: int, recipient: str, *, path: str = "/alimi/v1/inbox/stream") -> None:
+    def __init__(
+        self,
+        port: int | Callable[[], int],
+        recipient: str,
+        *,
+        path: str = "/alimi/v1/inbox/stream",
+    ) -> None:
         self.recipient = recipient
         self.reader = Reader()
         self.connections = 0
@@ -47,7 +53,8 @@ class Page:
         self.ended_well: list[bool] = []
         self.answer = Answer(self._feed)
         self.status = 0
-        self._port = port
+        #: Asked for each connection: a balancer may send it anywhere.
+        self._port = port if callable(port) else lambda: port
         self._path = path
         self._asked: str | None = None
         self._news = asyncio.Condition()
@@ -75,7 +82,7 @@ class Page:
     async def _keep(self) -> None:
         while True:
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                reader, writer = await asyncio.open_connection("127.0.0.1", self._port())
             except OSError:
                 await asyncio.sleep(KNOCK)
                 continue

@@ -1,4 +1,4 @@
-"""The application under test: Alimi at /alimi, and a table of its own, in one SQLite file.
+"""The application under test: Alimi at /alimi, and a table of its own, in one database.
 
     POST /notify    {"name", "to", "text"?, "data"?, "fleeting"?}        an event by itself
     POST /deed      {"name", "to", "how", "rollback"?}   a row and its event in one transaction
@@ -21,8 +21,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, MetaData, String, Table, create_engine
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy import Column, Engine, MetaData, String, Table, create_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.asyncio import async_sessionmaker as sessions
 from sqlalchemy.orm import Session
 
@@ -56,14 +56,27 @@ def who(request: Request) -> str | None:
     return request.cookies.get("user") or None
 
 
-class App:
-    """An ASGI application, made anew in each process."""
+def engines(database: str) -> tuple[AsyncEngine, Engine]:
+    """The application's own two, one for each colour of code."""
+    if "://" in database:
+        at = database.partition("://")[2]
+        return (
+            create_async_engine(f"postgresql+asyncpg://{at}"),
+            create_engine(f"postgresql+psycopg://{at}"),
+        )
+    return (
+        prepare(create_async_engine(f"sqlite+aiosqlite:///{database}")),
+        prepare(create_engine(f"sqlite:///{database}")),
+    )
 
-    def __init__(self, database: str, settings: Json) -> None:
-        self.engine = prepare(create_async_engine(f"sqlite+aiosqlite:///{database}"))
-        self.sync_engine = prepare(create_engine(f"sqlite:///{database}"))
+
+class App:
+    """An ASGI application, made anew in each process; `database` is a file or PostgreSQL's URL."""
+
+    def __init__(self, database: str, settings: Json, bus: str | None = None) -> None:
+        self.engine, self.sync_engine = engines(database)
         self.sessions = sessions(self.engine)
-        self.alimi = Alimi(self.engine, settings=msgspec.convert(settings, Settings))
+        self.alimi = Alimi(self.engine, bus=bus, settings=msgspec.convert(settings, Settings))
         self.faults: faults.Faults | None = None
         self.kind = self.alimi.kind("card.assigned", category="cards", text=TEXT)
         self.web = self.alimi.asgi(who, metrics=True)

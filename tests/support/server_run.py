@@ -28,7 +28,7 @@ def build(config: dict[str, Any]) -> App:
     found = faults.install() if config.get("faults") else None
     if found is not None and config.get("point"):
         found.arm(config["point"])
-    app = App(config["database"], config.get("settings", {}))
+    app = App(config["database"], config.get("settings", {}), config.get("bus"))
     app.faults = found
     return app
 

@@ -14,6 +14,7 @@ agree about it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Literal
@@ -176,7 +177,7 @@ class Checker:
         names = [row.name for row in truth.rows]
         for name in self._must_stay(recipient) - set(names):
             self._find("lost", recipient, f"{name} was acknowledged and is not in the inbox")
-        for name in sorted({name for name in names if names.count(name) > 1}):
+        for name in sorted(name for name, times in Counter(names).items() if times > 1):
             self._find("doubled", recipient, f"{name} is in the inbox more than once")
         for name in names:
             self._check_right(recipient, name, "is in the inbox")
