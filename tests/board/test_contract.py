@@ -147,7 +147,9 @@ async def test_what_is_not_valid_is_422(emma: Person, path: str, body: object) -
     assert answer.json()["errors"][0]["field"].startswith("body")
 
 
-@pytest.mark.parametrize("text", ["\u200b", "\u2060 \u200d", "a\u202eb", "a\u2028b", "a\x85b"])
+@pytest.mark.parametrize(
+    "text", ["\u200b", "\u2060 \u200d", "\u3164", "a\u202eb", "a\u2028b", "a\x85b"]
+)
 async def test_a_title_can_be_seen_and_is_one_line(emma: Person, text: str) -> None:
     """422 for what nobody sees, and for what turns or breaks the line around it."""
     for path, body in (("cards", {"list_id": 1, "title": text}), ("lists", {"name": text})):

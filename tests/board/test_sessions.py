@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -133,11 +134,22 @@ async def test_another_password_ends_all_sessions(tmp_path: Path) -> None:
         assert (await emma.get("/api/session"))["locale"] == "ko"
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a@b", "x" * 61, "a\x00b"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", "a@b", "x" * 61, "a\x00b", "\u3164", "\u2800", "a\u200bb", "김\u3164", "\u0301"],
+)
 async def test_names_that_nobody_can_have(tmp_path: Path, name: str) -> None:
     """A name has to be seen, and to be mentioned."""
     with pytest.raises(ValueError, match="visible characters"):
         await add_user(Settings(tmp_path / "board.db"), name, "secret", "en")
+
+
+async def test_one_name_however_it_was_typed(tmp_path: Path) -> None:
+    """Decomposed Hangul, as some systems store it, is the same person."""
+    settings = Settings(tmp_path / "board.db", demo=False)
+    await add_user(settings, "김하나", "secret", "ko")
+    said = await add_user(settings, unicodedata.normalize("NFD", "김하나"), "other", "ko")
+    assert "another password" in said
 
 
 async def test_logins_are_limited(bench: Bench) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Annotated, Self
 
 from pydantic import (
@@ -20,6 +19,7 @@ from board import comments, following
 from board.clock import rfc3339
 from board.models import Card, Comment, List
 from board.users import Member
+from board.visible import shows
 
 # Control characters other than line breaks and tabs help nobody; NUL breaks other programs.
 _VISIBLE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
@@ -28,8 +28,7 @@ _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 
 
 def _seen(text: str) -> str:
-    """Something that a person can see: not only separators, formats and the like."""
-    if all(unicodedata.category(each)[0] in "ZC" for each in text):
+    if not shows(text):
         raise ValueError("nothing in it can be seen")
     return text
 
@@ -191,6 +190,25 @@ class BoardShape(BaseModel):
     lists: list[ListShape]
     cards: list[CardSummary]
     users: list[UserShape]
+
+
+class ArchivedCard(CardSummary):
+    """A card that was put away."""
+
+    archived_at: str
+
+    @classmethod
+    def of(cls, card: Card, comment_count: int) -> Self:
+        """From its row."""
+        summary = CardSummary.of(card, comment_count)
+        return cls(**summary.model_dump(), archived_at=rfc3339(card.archived_at or 0))
+
+
+class ArchiveShape(BaseModel):
+    """A page of the archive, the latest first; `next` is where the following one begins."""
+
+    cards: list[ArchivedCard]
+    next: str | None
 
 
 class Assigned(BaseModel):
