@@ -42,6 +42,10 @@ _TURN = 500
 _BREATH = 0.005
 #: Recipients asked for in one position check.
 _CHECK = 5_000
+#: News that is under way when the heads are read arrives within this, and needs no healing.
+_GRACE = 0.05
+#: After an interruption of the bus all nodes want to check: over so many seconds they spread.
+_SPREAD = 0.25
 
 Reason = frames.ByeReason | Literal["gone"]
 
@@ -122,6 +126,7 @@ class Hub:
         self._all_ended = asyncio.Event()
         self._all_ended.set()
         self._epoch: str | None = None
+        self._doubt = asyncio.Event()
         self._last_signal: tuple[str, object, bytes] | None = None
         self.draining = False
 
@@ -263,7 +268,10 @@ class Hub:
                 self._hang_up(recipient, session)
 
     def bus_was_lost(self) -> None:
-        """Read again for everybody: what was said meanwhile is unknown."""
+        """What was said meanwhile is unknown: check soon, once for many such calls."""
+        self._doubt.set()
+
+    def _read_again(self) -> None:
         for group in self._streams.values():
             for stream in group:
                 self._make_due(stream)
@@ -424,8 +432,17 @@ class Hub:
     async def run_position_checks(self) -> None:
         """Check for ever; apart from the wheel, so that a slow store delays no ping."""
         while True:
-            await asyncio.sleep(self._settings.position_check_seconds)
-            await self.check_positions()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.position_check_seconds):
+                    await self._doubt.wait()
+            if self._doubt.is_set():
+                await asyncio.sleep(random.uniform(0, _SPREAD))
+            self._doubt.clear()
+            try:
+                await self.check_positions(_GRACE)
+            except BaseException:
+                self._doubt.set()
+                raise
 
     def _look_after(self, stream: Stream, now: float) -> None:
         expires_at = stream.identity.expires_at
@@ -460,20 +477,35 @@ class Hub:
             next_look = min(next_look, self._clock() + left)
         self._wheel.put(stream, next_look)
 
-    async def check_positions(self) -> None:
+    async def check_positions(self, grace: float = 0) -> None:
         """Compare every stream with its inbox: heals lost hints, notices a restored database."""
         recipients = list(self._streams)
         for start in range(0, len(recipients), _CHECK):
+            # Where they stood before the heads were read: who moved meanwhile needs no help.
+            stood = self._resting(recipients[start : start + _CHECK])
             found = await self._store.positions(recipients[start : start + _CHECK])
             if self._epoch is not None and found.epoch != self._epoch:
-                self.bus_was_lost()
+                self._read_again()
             self._epoch = found.epoch
-            self._heal(found.heads)
+            suspects = {s: at for s, at in stood.items() if at != found.heads.get(s.recipient, 0)}
+            if suspects and grace:
+                await asyncio.sleep(grace)
+            self._heal(suspects)
 
-    def _heal(self, heads: dict[str, int]) -> None:
-        for recipient, head in heads.items():
-            for stream in self._streams.get(recipient, ()):
-                known = not stream.place.begun or stream in self._due
-                if not known and not stream.behind and stream.place.cursor != head:
-                    self._metrics.healed.inc()
-                    self._make_due(stream)
+    def _resting(self, recipients: Iterable[str]) -> dict[Stream, int]:
+        """Where the streams stand that have no reason to move."""
+        return {
+            stream: stream.place.cursor
+            for recipient in recipients
+            for stream in self._streams.get(recipient, ())
+            if self._rests(stream)
+        }
+
+    def _heal(self, suspects: dict[Stream, int]) -> None:
+        for stream, cursor in suspects.items():
+            if not stream.closed and stream.place.cursor == cursor and self._rests(stream):
+                self._metrics.healed.inc()
+                self._make_due(stream)
+
+    def _rests(self, stream: Stream) -> bool:
+        return stream.place.begun and not stream.behind and stream not in self._due
