@@ -59,6 +59,8 @@ class Round:
         self._expiring: set[str] = set()
         #: Half done: the event is there, its withdrawal was not sent.
         self._begun: set[str] = set()
+        #: Set each time that somebody begins anything.
+        self.acted = asyncio.Event()
         self._enough = asyncio.Event()
         self._client = httpx.AsyncClient(timeout=10)
         self._does: list[Callable[[str], Awaitable[None]]] = [
@@ -86,6 +88,11 @@ class Round:
 
     # -- producers ----------------------------------------------------------------------------
 
+    @property
+    def working(self) -> list[asyncio.Task[None]]:
+        """The people at work, while they are."""
+        return self._working
+
     def work(self) -> None:
         """Begin; each worker does one thing after the other."""
         self._working = [asyncio.create_task(self._worker(each)) for each in range(self._workers)]
@@ -101,6 +108,7 @@ class Round:
         for turn in count(number):
             if self._enough.is_set():
                 return
+            self.acted.set()
             name = f"{self._name}-e{next(self._numbers)}"
             try:
                 await self._does[turn % len(self._does)](name)

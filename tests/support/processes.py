@@ -157,6 +157,14 @@ class AppProcess:
         os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
 
+    def freeze(self) -> None:
+        """SIGSTOP: its connections stay and nobody answers."""
+        os.killpg(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT: it goes on as if nothing had been."""
+        os.killpg(self.pid, signal.SIGCONT)
+
     def terminate(self) -> float:
         """SIGTERM; answers how many seconds it took to end, and demands that it ended well."""
         started = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,8 @@ from tests.support.reader import Reader
 
 #: How soon a page knocks again while nobody answers.
 KNOCK = 0.02
+#: So many of the places where a page has been are kept.
+OLD_PLACES = 50
 #: How long anything may take that is bound to come.
 SOON = 15
 
@@ -51,12 +54,20 @@ class Page:
         self.news: list[tuple[int, dict[str, Any]]] = []
         #: Each way a connection ended: `True` is the server's proper end of the answer.
         self.ended_well: list[bool] = []
+        #: Where it has been, newest last: places that it may come back to.
+        self.places: deque[str] = deque(maxlen=OLD_PLACES)
+        #: It keeps no record of each event: for rounds of very many.
+        self.is_forgetful = False
         self.answer = Answer(self._feed)
         self.status = 0
         #: Asked for each connection: a balancer may send it anywhere.
         self._port = port if callable(port) else lambda: port
         self._path = path
         self._asked: str | None = None
+        self._back_to: str | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading = asyncio.Event()
+        self._reading.set()
         self._news = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
@@ -71,8 +82,22 @@ class Page:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def until(self, holds: Callable[[Reader], bool], seconds: float = SOON) -> None:
-        """Wait for what the reader is to show."""
+    def cut(self, back_to: str | None = None) -> None:
+        """Lose the connection; come back, also to an older place than the last."""
+        self._back_to = back_to
+        if self._writer is not None:
+            self._writer.transport.abort()
+
+    def stall(self) -> None:
+        """Read nothing more, and stay."""
+        self._reading.clear()
+
+    def resume(self) -> None:
+        """Read on."""
+        self._reading.set()
+
+    async def until(self, holds: Callable[[Reader], bool], seconds: float | None = SOON) -> None:
+        """Wait for what the reader is to show; for ever with None."""
         async with asyncio.timeout(seconds), self._news:
             while not holds(self.reader):
                 if self._task is not None and self._task.done():
@@ -86,18 +111,20 @@ class Page:
             except OSError:
                 await asyncio.sleep(KNOCK)
                 continue
+            self._writer = writer
             try:
                 await self._read(reader, writer)
             except OSError:
                 self.ended_well.append(False)
             finally:
+                self._writer = None
                 writer.close()
             async with self._news:
                 self._news.notify_all()
             await asyncio.sleep(KNOCK)
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._asked = self.reader.cursor
+        self._asked, self._back_to = self._back_to or self.reader.cursor, None
         writer.write(self._request())
         self.answer = Answer(self._feed)
         parser = httptools.HttpResponseParser(self.answer)
@@ -110,6 +137,7 @@ class Page:
                 self._news.notify_all()
             if self.answer.complete:
                 break
+            await self._reading.wait()
         self.ended_well.append(self.answer.complete)
 
     def _request(self) -> bytes:
@@ -119,8 +147,8 @@ class Page:
             f"Cookie: user={self.recipient}",
             "Accept: text/event-stream",
         ]
-        if self.reader.cursor is not None:
-            lines.append(f"Last-Event-ID: {self.reader.cursor}")
+        if self._asked is not None:
+            lines.append(f"Last-Event-ID: {self._asked}")
         return "\r\n".join([*lines, "", ""]).encode()
 
     def _feed(self, body: bytes) -> None:
@@ -134,3 +162,8 @@ class Page:
             elif name == "hello" and self._asked not in {None, place}:
                 what = f"G5: hello begins at {place}, the page was at {self._asked}"
                 self.reader.complaints.append(what)
+            if place:
+                self.places.append(place)
+        if self.is_forgetful:
+            self.reader.events.clear()
+            self.reader.shown.clear()

@@ -23,6 +23,8 @@ class Reader:
     unseen: int = 0
     cursor: str | None = None
     must_reload: bool = False
+    #: How often it was told to; a page that has reloaded looks whether it was told again.
+    told_to_reload: int = 0
     resets: int = 0
     said_bye: str | None = None
     signals: list[Any] = field(default_factory=list)
@@ -61,7 +63,7 @@ class Reader:
     def _reset(self, data: dict[str, Any]) -> None:
         self._version = 0
         self._seen_here.clear()
-        self.must_reload = True
+        self._reload()
         self.resets += 1
         self._counts(data)
 
@@ -79,7 +81,7 @@ class Reader:
     def _change(self, data: dict[str, Any]) -> None:
         self._counts(data)
         if data.get("all"):
-            self.must_reload = True
+            self._reload()
         for each in data.get("ids", ()):
             self._once(each, data["version"])
             self._change_row(each, data)
@@ -101,6 +103,10 @@ class Reader:
         if (notification_id, version) in self._seen_here:
             self.complaints.append(f"G4: {notification_id} came twice in version {version}")
         self._seen_here.add((notification_id, version))
+
+    def _reload(self) -> None:
+        self.must_reload = True
+        self.told_to_reload += 1
 
     def _signal(self, data: dict[str, Any]) -> None:
         self.signals.append(data)

@@ -30,6 +30,7 @@ from alimi import Alimi, Settings
 from alimi.contrib.sqlalchemy import prepare
 from alimi.model import now_ms
 from alimi.testing import faults
+from alimi.testing.unreliable import UnreliableBus
 from alimi.web.request import Request
 
 TEXT = {
@@ -73,10 +74,20 @@ def engines(database: str) -> tuple[AsyncEngine, Engine]:
 class App:
     """An ASGI application, made anew in each process; `database` is a file or PostgreSQL's URL."""
 
-    def __init__(self, database: str, settings: Json, bus: str | None = None) -> None:
+    def __init__(
+        self,
+        database: str,
+        settings: Json,
+        *,
+        bus: str | None = None,
+        unreliable: int | None = None,
+    ) -> None:
         self.engine, self.sync_engine = engines(database)
         self.sessions = sessions(self.engine)
         self.alimi = Alimi(self.engine, bus=bus, settings=msgspec.convert(settings, Settings))
+        if unreliable is not None:
+            make = self.alimi._bus
+            self.alimi._bus = lambda: UnreliableBus(make(), seed=unreliable)
         self.faults: faults.Faults | None = None
         self.kind = self.alimi.kind("card.assigned", category="cards", text=TEXT)
         self.web = self.alimi.asgi(who, metrics=True)
@@ -175,8 +186,9 @@ class App:
     @asynccontextmanager
     async def _started(self) -> AsyncIterator[None]:
         await self.alimi.start()
-        async with self.engine.begin() as connection:
-            await _make_table(connection)
+        if self.engine.dialect.name == "sqlite":  # else it is there: several would make it at once
+            async with self.engine.begin() as connection:
+                await _make_table(connection)
         try:
             yield
         finally:

@@ -28,7 +28,12 @@ def build(config: dict[str, Any]) -> App:
     found = faults.install() if config.get("faults") else None
     if found is not None and config.get("point"):
         found.arm(config["point"])
-    app = App(config["database"], config.get("settings", {}), config.get("bus"))
+    app = App(
+        config["database"],
+        config.get("settings", {}),
+        bus=config.get("bus"),
+        unreliable=config.get("unreliable"),
+    )
     app.faults = found
     return app
 

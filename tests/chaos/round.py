@@ -1,0 +1,86 @@
+"""One chaos round from beginning to end, and what it found."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from alimi.testing.checker import Figures, Finding
+from tests.chaos.cluster import BusName, a_cluster
+from tests.chaos.crowd import Crowd
+from tests.chaos.storm import Storm
+
+#: Events acknowledged before the first fault, after each, and after the last.
+BETWEEN = 60
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is done; the same seed makes the same faults in the same order.
+
+    `faults` None is all of them, again and again until `events` were acknowledged.
+    """
+
+    bus: BusName
+    seed: int
+    events: int
+    faults: Sequence[str] | None = None
+    nodes: int = 2
+    people: int = 6
+    workers: int = 6
+    config: dict[str, Any] = {}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What was found, and how much was compared."""
+
+    findings: list[Finding]
+    figures: Figures
+    faults: list[str]
+    resets: int
+    connections: int
+    logs: str
+
+
+def _say_nothing(line: str) -> None:
+    del line
+
+
+async def run(folder: Path, plan: Plan, say: Callable[[str], None] = _say_nothing) -> Report:
+    """Work under faults, heal everything, wait until all is quiet, compare."""
+    config = {"unreliable": plan.seed, **plan.config}
+    async with a_cluster(folder, plan.bus, nodes=plan.nodes, seed=plan.seed, **config) as cluster:
+        storm = Storm(cluster, plan.seed)
+        crowd = Crowd(
+            cluster, f"{plan.bus}-{plan.seed}", plan.seed, people=plan.people, workers=plan.workers
+        )
+        async with crowd:
+            crowd.begin()
+            await crowd.until_acknowledged(BETWEEN)
+            for name in _faults(storm, plan):
+                if plan.faults is None and crowd.checker.acknowledged >= plan.events:
+                    break
+                say(f"{crowd.checker.acknowledged} acknowledged; {name}")
+                await storm.strike(name)
+                await crowd.until_acknowledged(crowd.checker.acknowledged + BETWEEN)
+            await crowd.until_acknowledged(plan.events)
+            say(f"{crowd.checker.acknowledged} acknowledged; all is healed, comparing")
+            await crowd.calm_down()
+            findings = await crowd.judge()
+        return Report(
+            findings,
+            crowd.checker.figures(),
+            storm.done,
+            crowd.resets,
+            sum(page.connections for page in crowd.pages),
+            cluster.logs(),
+        )
+
+
+def _faults(storm: Storm, plan: Plan) -> itertools.chain[str] | Sequence[str]:
+    if plan.faults is not None:
+        return plan.faults
+    return itertools.chain.from_iterable(storm.order() for _ in itertools.count())
