@@ -108,7 +108,12 @@ class Crowd(Round):
         """Several events in one call: all of them, or none."""
         to = self._to()
         fates = [self.checker.asks(f"{name}-{number}", to) for number in range(SEVERAL)]
-        await self._ask("/append", names=[fate.name for fate in fates], to=to)
+        try:
+            await self._ask("/append", names=[fate.name for fate in fates], to=to)
+        except httpx.ConnectError:
+            for fate in fates:
+                self.checker.never_sent(fate.name)
+            raise
         for fate in fates:
             self.checker.told(fate)
 
