@@ -26,7 +26,7 @@ from alimi import frames
 from alimi.bus import Bus
 from alimi.metrics import Metrics
 from alimi.model import BusMessage, Changes, HangUp, Hint, Identity, SignalTo
-from alimi.position import Frames, Position
+from alimi.position import Frames, Place, Step, beginning
 from alimi.settings import Settings
 from alimi.sinks import Sink
 from alimi.store import Store
@@ -47,6 +47,9 @@ _GRACE = 0.05
 #: After an interruption of the bus all nodes want to check: over so many seconds they spread.
 _SPREAD = 0.25
 
+#: One row that cannot be told must not silence the others of a turn.
+_UNTELLABLE = "alimi: a stream cannot go on and is ended"
+
 Reason = frames.ByeReason | Literal["gone"]
 
 
@@ -58,7 +61,7 @@ class Stream:
         "sink", "tick", "unsent", "wrote_at",
     )  # fmt: skip
 
-    def __init__(self, hub: Hub, sink: Sink, identity: Identity, place: Position) -> None:
+    def __init__(self, hub: Hub, sink: Sink, identity: Identity, place: Place) -> None:
         self._hub = hub
         self.sink = sink
         self.identity = identity
@@ -171,7 +174,7 @@ class Hub:
             sink.write(frames.bye(refused, self.retry_ms()))
             sink.close()
             return None
-        stream = Stream(self, sink, identity, Position(asked, locales))
+        stream = Stream(self, sink, identity, beginning(asked, locales))
         now = self._clock()
         stream.opened_at = stream.wrote_at = now
         age = self._settings.max_stream_seconds
@@ -283,20 +286,44 @@ class Hub:
         """
         for changes in batch:
             streams = self._streams.get(changes.recipient)
-            if not streams:
+            if streams:
+                self._spread(tuple(streams), Frames(changes, self._settings.backlog_bytes))
+
+    def _spread(self, streams: Iterable[Stream], made: Frames) -> None:
+        """Feed those who stand where these changes begin, have the others read.
+
+        What runs for each reader of each event: those who stand alike share one place, so that it
+        is mostly a comparison and a write.
+        """
+        last: Place | None = None
+        step: Step | None = None
+        now = self._clock()
+        for stream in streams:
+            if stream.place is not last:
+                last = stream.place
+                step = self._at_once(stream, made)
+            if stream.behind:
                 continue
-            made = Frames(changes, self._settings.backlog_bytes)
-            for stream in tuple(streams):
-                if stream.behind:
-                    continue
-                if stream.place.continues_with(changes):
-                    self._feed(stream, made)
-                elif stream.place.lacks(changes):
-                    self._make_due(stream)
+            if step is None:
+                self._catch_up(stream, made)
+                continue
+            stream.place = step.place
+            stream.wrote_at = now
+            unsent = stream.sink.write(step.body)
+            if unsent:
+                self._note_unsent(stream, unsent, len(step.body))
+
+    def _at_once(self, stream: Stream, made: Frames) -> Step | None:
+        try:
+            return made.at_once(stream.place)
+        except Exception:
+            logger.exception(_UNTELLABLE)
+            self.end(stream, "unavailable")
+            return None
 
     def _hint(self, recipient: str, version: int) -> None:
         for stream in self._streams.get(recipient, ()):
-            if not stream.place.begun or stream.place.cursor < version:
+            if stream.place.cursor < version:
                 self._make_due(stream)
 
     def _signal_frame(self, name: str, data: object) -> bytes:
@@ -374,29 +401,42 @@ class Hub:
         """Write what one read found, piece by piece, until the reader has it or falls behind."""
         try:
             while True:
-                body, lost = stream.place.take(made)
-                if lost is not None:
-                    self._metrics.resets.labels(lost).inc()
-                if body:
-                    self._write(stream, body)
-                if stream.place.cursor >= made.changes.upto or stream.behind:
+                step = made.step(stream.place)
+                if step.lost is not None:
+                    self._metrics.resets.labels(step.lost).inc()
+                stream.place = step.place
+                if step.body:
+                    self._write(stream, step.body)
+                if step.place.cursor >= made.changes.upto or stream.behind:
                     break
         except Exception:
-            # One row that cannot be told must not silence the others of this turn.
-            logger.exception("alimi: a stream cannot go on and is ended")
+            logger.exception(_UNTELLABLE)
             self.end(stream, "unavailable")
-        if stream.place.cursor < made.changes.head:
+            return
+        if step.place.cursor < made.changes.head:
+            self._make_due(stream)
+
+    def _catch_up(self, stream: Stream, made: Frames) -> None:
+        """Take what begins here in several writes, or read."""
+        if stream.closed:
+            return
+        if stream.place.continues_with(made.changes):
+            self._feed(stream, made)
+        elif stream.place.lacks(made.changes):
             self._make_due(stream)
 
     def _write(self, stream: Stream, data: bytes) -> None:
-        stream.sink.write(data)
         stream.wrote_at = self._clock()
-        backlog = stream.sink.backlog
-        if backlog:
-            if not stream.unsent or backlog < stream.unsent + len(data):
-                stream.progress_at = stream.wrote_at
-            stream.unsent = backlog
-        if backlog > self._settings.backlog_bytes:
+        unsent = stream.sink.write(data)
+        if unsent:
+            self._note_unsent(stream, unsent, len(data))
+
+    def _note_unsent(self, stream: Stream, unsent: int, size: int) -> None:
+        """The reader has not taken everything, this write of `size` bytes included."""
+        if not stream.unsent or unsent < stream.unsent + size:
+            stream.progress_at = stream.wrote_at
+        stream.unsent = unsent
+        if unsent > self._settings.backlog_bytes:
             stream.behind = True
             self._metrics.streams_behind.inc()
             self._due.pop(stream, None)

@@ -1,12 +1,14 @@
 """Where one reader stands in its inbox; turns reads of the store into frames.  Pure.
 
-Replay and live are the same: a position that moves to what a read covered, never to what a hint
-promised.
+Replay and live are the same: a place that moves to what a read covered, never to what a hint
+promised.  Places are values: a thousand streams that stand alike share one, and one step with it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
+
+import msgspec
 
 from alimi import frames
 from alimi.errors import InvalidCursor
@@ -18,36 +20,154 @@ MAX_REPLAY = 100_000
 _NOTHING: frozenset[int] = frozenset()
 
 
-class Piece(NamedTuple):
-    """What one write tells a reader, where it then stands, and what it has been shown."""
+class Position(msgspec.Struct, frozen=True, gc=False):
+    """A place: everything up to `cursor` was written.
+
+    Rows born later than `base` are new to the reader, but for those in `shown`: born versions that
+    earlier pieces of the same catch-up have shown.
+    """
+
+    begun: ClassVar[bool] = True
+
+    tag: str
+    cursor: int
+    base: int
+    locales: tuple[str, ...]
+    shown: frozenset[int] = _NOTHING
+
+    @property
+    def wanted(self) -> int | None:
+        """Where the next read begins."""
+        return self.cursor
+
+    def continues_with(self, changes: Changes) -> bool:
+        """Whether these changes begin exactly here."""
+        return self.cursor == changes.after and self.tag == changes.tag
+
+    def lacks(self, changes: Changes) -> bool:
+        """Whether there may be something in these changes that the reader has not got."""
+        return self.tag != changes.tag or self.cursor < changes.upto
+
+    def lost(self, changes: Changes) -> frames.ResetReason | None:
+        """Why the reader cannot go on from here."""
+        if changes.tag != self.tag:
+            return "epoch"
+        if self.cursor < changes.floor:
+            return "floor"
+        return "ahead" if self.cursor > changes.head else None
+
+
+class Beginning(msgspec.Struct, frozen=True, gc=False):
+    """A reader that no read has answered yet; `asked` None begins at the head."""
+
+    begun: ClassVar[bool] = False
+    #: It stands nowhere yet: behind every version.
+    cursor: ClassVar[int] = -1
+
+    asked: Cursor | None
+    malformed: bool
+    locales: tuple[str, ...]
+
+    @property
+    def wanted(self) -> int | None:
+        """Where the next read begins; None asks for the head only."""
+        return None if self.asked is None else self.asked.version
+
+    def continues_with(self, changes: Changes) -> bool:
+        """Live changes cannot answer it: they do not tell where it may begin."""
+        del changes
+        return False
+
+    def lacks(self, changes: Changes) -> bool:
+        """It has nothing yet."""
+        del changes
+        return True
+
+    def refused(self, changes: Changes) -> frames.ResetReason | None:
+        """Why this stream cannot start where the reader asked."""
+        if self.malformed:
+            return "malformed"
+        if self.asked is None:
+            return None
+        if self.asked.tag != changes.tag:
+            return "foreign"
+        start = self.asked.version
+        if start > changes.head:
+            return "ahead"
+        if start < changes.floor:
+            return "floor"
+        return "far" if changes.head - start > MAX_REPLAY else None
+
+    def start(self, changes: Changes) -> Position:
+        """Where the stream starts, when nothing is in the way."""
+        start = changes.head if self.asked is None else self.asked.version
+        return Position(changes.tag, start, start, self.locales)
+
+
+Place = Position | Beginning
+
+
+def beginning(asked: str | None, locales: tuple[str, ...]) -> Beginning:
+    """For a reader with this cursor, as it came."""
+    try:
+        return Beginning(None if asked is None else Cursor.parse(asked), False, locales)
+    except InvalidCursor:
+        return Beginning(None, True, locales)
+
+
+class Step(NamedTuple):
+    """What one write tells a reader, where it then stands, and why its place was lost (G5)."""
 
     body: bytes
-    cursor: int
-    shown: frozenset[int]
+    place: Position
+    lost: frames.ResetReason | None = None
 
 
 class Frames:
-    """One read, rendered in pieces of about `most` bytes.
+    """One read, rendered in pieces of about `most` bytes; readers at one place share the bytes.
 
-    Readers at the same place share the same bytes.  Pieces, because of a read of large rows each of
-    a thousand readers who take nothing would otherwise hold megabytes.
+    Pieces, because of a read of large rows each of a thousand readers who take nothing would
+    otherwise hold megabytes.
     """
 
     def __init__(self, changes: Changes, most: int) -> None:
         self.changes = changes
         self._most = most
         self._bulk = [item for item in changes.items if isinstance(item, BulkChange)]
-        self._made: dict[tuple[int, int, frozenset[int], tuple[str, ...]], Piece] = {}
+        self._steps: dict[Place, Step] = {}
 
-    def piece(self, place: Position) -> Piece:
-        """What comes next for this reader."""
-        key = (place.cursor, place.base, place.shown, place.locales)
-        made = self._made.get(key)
+    def step(self, place: Place) -> Step:
+        """What comes next for a reader who stands there."""
+        made = self._steps.get(place)
         if made is None:
-            made = self._made[key] = self._render(place)
+            made = self._steps[place] = self._make(place)
         return made
 
-    def _render(self, place: Position) -> Piece:
+    def at_once(self, place: Place) -> Step | None:
+        """The step over all of this read, if one write is enough."""
+        if not place.continues_with(self.changes):
+            return None
+        step = self.step(place)
+        whole = step.place.cursor >= self.changes.upto and step.lost is None
+        return step if whole else None
+
+    def _make(self, place: Place) -> Step:
+        changes, preface = self.changes, b""
+        if isinstance(place, Position):
+            lost, here = place.lost(changes), place
+        else:
+            lost, here = place.refused(changes), place.start(changes)
+            preface = frames.hello(Cursor(here.tag, here.cursor), changes)
+        if lost is None and self._hides_news(here):
+            lost = "bulk"
+        if lost is not None:
+            return Step(*_reset(changes, lost, place.locales), lost)
+        if here.cursor >= changes.upto:
+            return Step(preface, here)
+        body, there = self._render(here)
+        return Step(preface + body, there)
+
+    def _render(self, place: Position) -> tuple[bytes, Position]:
         changes, start = self.changes, place.cursor
         body, cursor = frames.render_some(
             changes,
@@ -58,116 +178,25 @@ class Frames:
             most=self._most,
         )
         if cursor == changes.upto and not changes.more:
-            return Piece(body, cursor, _NOTHING)
+            return body, Position(place.tag, cursor, cursor, place.locales)
         told = (item for item in changes.items if start < item.version <= cursor)
-        shown = (row.born for row in told if isinstance(row, Notification))
-        return Piece(body, cursor, place.shown.union(born for born in shown if born > place.base))
+        born = (row.born for row in told if isinstance(row, Notification) and row.born > place.base)
+        shown = place.shown.union(born)
+        return body, Position(place.tag, cursor, place.base, place.locales, shown)
 
-    def hides_news(self, place: Position) -> bool:
+    def _hides_news(self, place: Position) -> bool:
         """Whether a bulk change holds rows that this reader was never shown."""
-        # Asked for each reader, and nearly always empty.
-        return bool(self._bulk) and any(
-            bulk.version > place.cursor and bulk.born > place.base for bulk in self._bulk
-        )
+        return any(bulk.version > place.cursor and bulk.born > place.base for bulk in self._bulk)
 
 
-class Position:
-    """One reader's place: everything up to `cursor` was written to it.
+def _reset(
+    changes: Changes, reason: frames.ResetReason, locales: tuple[str, ...]
+) -> tuple[bytes, Position]:
+    """`reset` goes before `hello`.
 
-    `asked` is the cursor that the reader came with, as it came; None begins at the head.
+    After a cut behind `hello` the reader would hold the head as its cursor and never learn of the
+    hole.
     """
-
-    __slots__ = ("_asked", "_malformed", "base", "begun", "cursor", "locales", "shown", "tag")
-
-    def __init__(self, asked: str | None, locales: tuple[str, ...]) -> None:
-        self.locales = locales
-        #: Whether a first read has answered the reader's cursor.
-        self.begun = False
-        self.tag = ""
-        self.cursor = 0
-        #: Rows born later than this are new to the reader, but for those in `shown`.
-        self.base = 0
-        #: Born versions that earlier pages of the same catch-up have shown.
-        self.shown: frozenset[int] = _NOTHING
-        self._asked: Cursor | None = None
-        self._malformed = False
-        if asked is not None:
-            try:
-                self._asked = Cursor.parse(asked)
-            except InvalidCursor:
-                self._malformed = True
-
-    @property
-    def wanted(self) -> int | None:
-        """Where the next read begins; None asks for the head only."""
-        if self.begun:
-            return self.cursor
-        return None if self._asked is None else self._asked.version
-
-    def continues_with(self, changes: Changes) -> bool:
-        """Whether these changes begin exactly here."""
-        return self.begun and self.tag == changes.tag and self.cursor == changes.after
-
-    def lacks(self, changes: Changes) -> bool:
-        """Whether there may be something in these changes that the reader has not got."""
-        return not self.begun or self.tag != changes.tag or self.cursor < changes.upto
-
-    def take(self, made: Frames) -> tuple[bytes, frames.ResetReason | None]:
-        """Move over the next piece of a read.
-
-        Answers what to write, and why the place was lost if it was (G5).
-        """
-        changes = made.changes
-        preface = b""
-        reason = self._lost(changes) if self.begun else self._begin(changes)
-        if reason is None and made.hides_news(self):
-            reason = "bulk"
-        if reason is not None:
-            return self._reset(changes, reason), reason
-        if not self.begun:
-            self.begun = True
-            preface = frames.hello(Cursor(self.tag, self.cursor), changes)
-        if self.cursor >= changes.upto:
-            return preface, None
-        piece = made.piece(self)
-        self.cursor, self.shown = piece.cursor, piece.shown
-        if self.cursor == changes.upto and not changes.more:
-            self.base = self.cursor
-        return preface + piece.body, None
-
-    def _lost(self, changes: Changes) -> frames.ResetReason | None:
-        if changes.tag != self.tag:
-            return "epoch"
-        if self.cursor < changes.floor:
-            return "floor"
-        return "ahead" if self.cursor > changes.head else None
-
-    def _begin(self, changes: Changes) -> frames.ResetReason | None:
-        """Where this stream starts, or why it cannot start where the reader asked."""
-        self.tag = changes.tag
-        if self._malformed:
-            return "malformed"
-        if self._asked is not None and self._asked.tag != changes.tag:
-            return "foreign"
-        start = changes.head if self._asked is None else self._asked.version
-        if start > changes.head:
-            return "ahead"
-        if start < changes.floor:
-            return "floor"
-        if changes.head - start > MAX_REPLAY:
-            return "far"
-        self.cursor = self.base = start
-        return None
-
-    def _reset(self, changes: Changes, reason: frames.ResetReason) -> bytes:
-        """`reset` goes before `hello`.
-
-        After a cut behind `hello` the reader would hold the head as its cursor and never learn of
-        the hole.
-        """
-        self.begun = True
-        self.tag = changes.tag
-        self.cursor = self.base = changes.head
-        self.shown = _NOTHING
-        head = Cursor(changes.tag, changes.head)
-        return frames.reset(changes, reason) + frames.hello(head, changes)
+    head = Cursor(changes.tag, changes.head)
+    body = frames.reset(changes, reason) + frames.hello(head, changes)
+    return body, Position(changes.tag, changes.head, changes.head, locales)

@@ -39,8 +39,11 @@ class Sink(Protocol):
     def attach(self, owner: SinkOwner) -> None:
         """Name who is told; called once, before the first write."""
 
-    def write(self, data: bytes) -> None:
-        """Queue whole frames; never blocks.  After `close` or the reader's end it does nothing."""
+    def write(self, data: bytes) -> int:
+        """Queue whole frames and answer the backlog; never blocks.
+
+        After `close` or the reader's end it does nothing.
+        """
 
     def close(self, *, abort: bool = False) -> None:
         """End the response after what was written; with `abort` at once."""
@@ -73,13 +76,14 @@ class AsgiSink:
         """Name who is told about drained and gone."""
         self._owner = owner
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
         """Queue whole frames."""
         if self._closing or self._gone:
-            return
+            return 0
         self._waiting.append(data)
         self._size += len(data)
         self._changed.set()
+        return self._size + self._in_flight
 
     def close(self, *, abort: bool = False) -> None:
         """End after what was written; with `abort` at once, for a reader that takes nothing."""
@@ -149,8 +153,8 @@ class TransportSink(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_chunked", "_closing", "_ended", "_fd", "_gone", "_owner", "_paused", "_transport",
-        "_unasked",
+        "_chunked", "_closing", "_direct", "_ended", "_fd", "_gone", "_owner", "_paused",
+        "_transport", "_unasked",
     )  # fmt: skip
 
     def __init__(
@@ -167,6 +171,8 @@ class TransportSink(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
         self._paused = transport.get_write_buffer_size() > 0
         self._fd = _prepare_socket(transport)
+        #: The descriptor while it may be written to: nothing is unsent and nobody has ended.
+        self._direct = -1 if self._paused else self._fd
 
     @property
     def backlog(self) -> int:
@@ -177,11 +183,25 @@ class TransportSink(asyncio.Protocol):
         """Name who is told about drained and gone."""
         self._owner = owner
 
-    def write(self, data: bytes) -> None:
-        """Send whole frames."""
-        if self._closing or self._gone:
-            return
-        self._send(as_chunk(data) if self._chunked else data)
+    def write(self, data: bytes) -> int:
+        """Send whole frames.  One function: it runs for each reader of each event."""
+        if self._chunked:
+            data = as_chunk(data)
+        if self._direct >= 0:
+            try:
+                sent = os.write(self._direct, data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                self._abort()
+                return 0
+            if sent == len(data):
+                return 0
+            data = data[sent:]
+        elif self._closing or self._gone:
+            return 0
+        self._transport.write(data)
+        return self.backlog
 
     def close(self, *, abort: bool = False) -> None:
         """End the body and close; with `abort` drop what is unsent."""
@@ -190,28 +210,15 @@ class TransportSink(asyncio.Protocol):
         if abort:
             self._abort()
         elif not self._closing:
-            self._closing = True
             if self._chunked:
-                self._send(b"0\r\n\r\n")
+                self._chunked = False  # the end is no chunk
+                self.write(b"0\r\n\r\n")
+            self._closing, self._direct = True, -1
             self._transport.close()
-
-    def _send(self, data: bytes) -> None:
-        if self._fd >= 0 and not self._paused:
-            try:
-                sent = os.write(self._fd, data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError:
-                self._abort()
-                return
-            if sent == len(data):
-                return
-            data = data[sent:]
-        self._transport.write(data)
 
     def _abort(self) -> None:
         # From here on the descriptor is the loop's to close, and the system's to give to another.
-        self._closing, self._fd = True, -1
+        self._closing, self._fd, self._direct = True, -1, -1
         self._transport.abort()
 
     # -- what asyncio and the server say ------------------------------------------------------
@@ -224,19 +231,22 @@ class TransportSink(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Something is unsent."""
-        self._paused = True
+        self._paused, self._direct = True, -1
 
     def resume_writing(self) -> None:
         """Everything has left."""
         self._paused = False
-        if self._owner is not None and not self._closing:
+        if self._closing:
+            return
+        self._direct = self._fd
+        if self._owner is not None:
             self._owner.sink_drained()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The reader has left, or we have."""
         if self._gone:
             return
-        self._gone, self._fd = True, -1
+        self._gone, self._fd, self._direct = True, -1, -1
         self._ended(self)
         owner, self._owner = self._owner, None  # they hold each other
         if owner is not None:

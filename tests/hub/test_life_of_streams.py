@@ -6,6 +6,8 @@ import asyncio
 import gc
 from pathlib import Path
 
+import msgspec
+
 from alimi.hub import Stream
 from alimi.model import HangUp, Identity, SignalTo
 from tests.hub.test_streams import head_of, names, read
@@ -191,7 +193,7 @@ async def test_a_row_that_cannot_be_told_ends_only_its_stream(tmp_path: Path) ->
     async with a_node(tmp_path) as node:
         _, well = await node.open()
         stream, ill = await node.open()
-        stream.place.locales = (object(),)  # type: ignore[assignment]
+        stream.place = msgspec.structs.replace(stream.place, locales=(object(),))
         sent = await node.notify("2")
         await node.hub.settled()
         assert read(well.take()).shown == sent

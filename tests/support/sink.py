@@ -24,11 +24,12 @@ class HandSink:
     def attach(self, owner: SinkOwner) -> None:
         self.owner = owner
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> int:
         if self.closed:
-            return
+            return 0
         self.writes += 1
         (self.unsent if self.slow else self.sent).extend(data)
+        return len(self.unsent)
 
     def close(self, *, abort: bool = False) -> None:
         self.closed = True
