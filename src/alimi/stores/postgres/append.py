@@ -1,0 +1,206 @@
+"""Group commit: everything that waits is written by one statement of one transaction.
+
+A connection may be lost while its COMMIT is under way.  The transaction's id came with the rows, so
+a new connection is asked what became of it: nothing is guessed, and nothing is written twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import asyncpg
+
+from alimi.errors import StoreClosed, StoreError, StoreFull
+from alimi.model import Receipt
+from alimi.stores.postgres.connections import BEGIN, LOST, Lane, as_alimi_error, roll_back
+from alimi.stores.postgres.outbox import Prepared, Row
+from alimi.stores.postgres.sql import SQL
+
+#: Rows of one group: below 10 ms.
+MERGE = 1000
+#: Groups under way at once: while one waits for its fsync, the next is written.
+FLIGHTS = 2
+#: How long, and how often, to ask for a transaction whose connection was lost.
+_ASK_SECONDS, _ASK_PAUSE = 20.0, 0.05
+#: Who used a key, and for which body.
+Use = tuple[str, str | None]
+
+
+class Load:
+    """What one caller brings, and where it waits."""
+
+    __slots__ = ("entries", "future", "rows")
+
+    def __init__(self, entries: Sequence[Prepared]) -> None:
+        self.entries = entries
+        self.rows = sum(len(each.rows) for each in entries)
+        self.future: asyncio.Future[list[Receipt]] = asyncio.get_running_loop().create_future()
+
+
+class Appender:
+    """The writers of the outbox on one event loop."""
+
+    def __init__(self, lane: Lane, bound: int) -> None:
+        self._lane = lane
+        self._bound = bound
+        self._waiting: deque[Load] = deque()
+        self._flights: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    async def append(self, entries: Sequence[Prepared]) -> list[Receipt]:
+        """Durable when it returns."""
+        if self._closed:
+            raise StoreClosed
+        if len(self._waiting) >= self._bound:
+            raise StoreFull
+        load = Load(entries)
+        self._waiting.append(load)
+        self._take_off()
+        # A caller that goes away takes nothing back: others may be in the same transaction.
+        return await asyncio.shield(load.future)
+
+    async def close(self) -> None:
+        """Finish what was accepted."""
+        self._closed = True
+        while self._flights:
+            await asyncio.wait(set(self._flights))
+
+    def _take_off(self) -> None:
+        if self._waiting and len(self._flights) < FLIGHTS:
+            flight = asyncio.ensure_future(self._fly())
+            self._flights.add(flight)
+            flight.add_done_callback(self._landed)
+
+    def _landed(self, flight: asyncio.Task[None]) -> None:
+        self._flights.discard(flight)
+        if flight.cancelled():  # the loop is being torn down
+            while self._waiting:
+                self._waiting.popleft().future.cancel()
+        self._take_off()
+
+    async def _fly(self) -> None:
+        await asyncio.sleep(0)  # who else comes in this turn of the loop is taken along
+        loads = self._next()
+        if not loads:
+            return
+        try:
+            await self._write(loads)
+        except BaseException as error:
+            failure = as_alimi_error(error)
+            for load in loads:
+                if not load.future.done():
+                    load.future.set_exception(failure)
+            if not isinstance(error, Exception):
+                raise
+
+    def _next(self) -> list[Load]:
+        loads: list[Load] = []
+        rows = 0
+        while self._waiting and (not loads or rows + self._waiting[0].rows <= MERGE):
+            loads.append(self._waiting.popleft())
+            rows += loads[-1].rows
+        return loads
+
+    async def _write(self, loads: list[Load]) -> None:
+        try:
+            receipts = await self._persist(loads)
+        except StoreError as error:
+            if len(loads) == 1 or not isinstance(error.__cause__, asyncpg.DataError):
+                raise
+            await asyncio.gather(*(self._alone(load) for load in loads))  # who fails fails alone
+            return
+        for load, its in zip(loads, receipts, strict=True):
+            if not load.future.done():
+                load.future.set_result(its)
+
+    async def _alone(self, load: Load) -> None:
+        try:
+            (receipts,) = await self._persist([load])
+        except StoreError as error:
+            load.future.set_exception(error)
+        else:
+            load.future.set_result(receipts)
+
+    async def _persist(self, loads: list[Load]) -> list[list[Receipt]]:
+        while True:
+            commit = Commit(loads)
+            try:
+                await self._lane.bare(commit.run)
+            except StoreError as error:
+                if commit.xid is None or not isinstance(error.__cause__, LOST):
+                    raise
+                if not await self._was_committed(commit):
+                    continue
+            return commit.receipts
+
+    async def _was_committed(self, commit: Commit) -> bool:
+        """Ask on a new connection until the transaction is over."""
+        async with asyncio.timeout(_ASK_SECONDS):
+            while True:
+                try:
+                    server, status = await self._lane.bare(commit.ask)
+                except StoreError as error:
+                    if not isinstance(error.__cause__, LOST):
+                        raise
+                    server, status = commit.server, "in progress"
+                if server != commit.server:
+                    raise StoreError(
+                        "the connection was lost during a commit and another server answers now:"
+                        " what was appended may be recorded or not"
+                    )
+                if status != "in progress":
+                    return bool(status == "committed")
+                await asyncio.sleep(_ASK_PAUSE)
+
+
+class Commit:
+    """One transaction: what it writes, and who it is once that is known."""
+
+    def __init__(self, loads: list[Load]) -> None:
+        self._loads = loads
+        self.xid: str | None = None
+        self.server: str | None = None
+        self.receipts: list[list[Receipt]] = []
+
+    async def run(self, connection: asyncpg.Connection) -> None:
+        """Write and commit; `xid` is None unless the COMMIT was sent."""
+        self.xid = None
+        await connection.execute(BEGIN)
+        try:
+            used = await self._used(connection)
+            rows: list[Row] = []
+            self.receipts = [
+                [_take(each, used, rows) for each in load.entries] for load in self._loads
+            ]
+            if rows:
+                columns = map(list, zip(*rows, strict=True))
+                self.xid, self.server = await connection.fetchrow(SQL["append"], *columns)
+        except BaseException:
+            await roll_back(connection)
+            raise
+        await connection.execute("COMMIT")
+
+    async def ask(self, connection: asyncpg.Connection) -> tuple[str | None, str | None]:
+        """Who the server is and what became of the transaction."""
+        server, status = await connection.fetchrow(SQL["transaction_status"], self.xid)
+        return server, status
+
+    async def _used(self, connection: asyncpg.Connection) -> dict[str, Use]:
+        keys = [each.key for load in self._loads for each in load.entries if each.key is not None]
+        if not keys:
+            return {}
+        await connection.execute(SQL["lock_keys"], keys)
+        found = await connection.fetch(SQL["used_keys"], keys)
+        return {key: (used_by, fingerprint) for key, used_by, fingerprint in found}
+
+
+def _take(entry: Prepared, used: dict[str, Use], rows: list[Row]) -> Receipt:
+    if entry.key is not None:
+        use = used.get(entry.key)
+        if use is not None:
+            return Receipt(use[0], "repeated" if use[1] == entry.fingerprint else "conflict")
+        used[entry.key] = (entry.id, entry.fingerprint)
+    rows.extend(entry.rows)
+    return Receipt(entry.id)
