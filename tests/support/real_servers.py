@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,53 @@ def empty_postgres(postgres_server: PostgresServer) -> Iterator[str]:
     name = postgres_server.create_database()
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: PostgresServer) -> str:
+    """The name of a database with our schema; a copy of it is made in some milliseconds."""
+    from alimi.stores.postgres import PostgresStore
+
+    name = postgres_server.create_database(name="alimi_template")
+    asyncio.run(PostgresStore(postgres_server.url(name)).migrate())
+    return name
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
+    """The URL of a fresh database with our schema."""
+    name = postgres_server.create_database(postgres_template)
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+class Databases:
+    """A fresh database with our schema for each place that asks."""
+
+    def __init__(self, server: PostgresServer, template: str) -> None:
+        self._server = server
+        self._template = template
+        self._names: dict[Path, str] = {}
+
+    def url(self, place: Path) -> str:
+        """The same for the same place."""
+        if place not in self._names:
+            self._names[place] = self._server.create_database(self._template)
+        return self._server.url(self._names[place])
+
+    def drop(self) -> None:
+        for name in self._names.values():
+            self._server.drop_database(name)
+
+
+@pytest.fixture
+def postgres_databases(
+    postgres_server: PostgresServer, postgres_template: str
+) -> Iterator[Databases]:
+    """Databases by place."""
+    databases = Databases(postgres_server, postgres_template)
+    yield databases
+    databases.drop()
 
 
 @pytest.fixture(scope="session")

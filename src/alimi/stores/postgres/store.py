@@ -118,7 +118,7 @@ class PostgresStore:
     async def mark(self, recipient: str, mark: Mark) -> Marked:
         """Change rows under one new version."""
         parts = self._open
-        return await parts.pages.transact(lambda db: marks.mark(db, parts.epoch, recipient, mark))
+        return await parts.pages.run(lambda db: marks.mark(db, parts.epoch, recipient, mark))
 
     async def positions(self, recipients: Sequence[str]) -> Positions:
         """The epoch and the heads."""
@@ -128,7 +128,7 @@ class PostgresStore:
     async def sweep(self, now: int, retention: Retention, limit: int) -> Swept:
         """One bounded step of expiry, retention and pruning."""
         parts = self._open
-        return await parts.pages.transact(lambda db: sweep(db, now, retention, limit, parts.roll))
+        return await parts.pages.run(lambda db: sweep(db, now, retention, limit, parts.roll))
 
     def write(self, joined: Joined, entries: Sequence[Entry]) -> Recording:
         """INSERT inside the application's transaction (G2)."""
