@@ -4,6 +4,7 @@ facade    class Alimi: kinds, notify, inbox, asgi, stream
 store     the durable truth (stores/*); bus: how nodes tell each other (buses/*)
 relay     outbox -> inboxes; hub: the open streams of this node
 web       the ASGI application; client/: the browser's side; cli/: the command
+workers   several processes on one socket
 """
 
 from alimi.errors import (
@@ -18,6 +19,7 @@ from alimi.facade import Alimi, BoundKind
 from alimi.inbox import Inbox
 from alimi.model import Cursor, Identity, Notification, Page, Receipt, Retention, Snapshot
 from alimi.settings import Settings
+from alimi.workers import Worker, run_workers
 
 __all__ = [
     "Alimi",
@@ -37,6 +39,8 @@ __all__ = [
     "Snapshot",
     "StoreError",
     "TransactionError",
+    "Worker",
+    "run_workers",
 ]
 
 __version__ = "0.1.0"

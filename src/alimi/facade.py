@@ -213,11 +213,14 @@ class Alimi:
         """
         await self._runtime()
 
-    async def drain(self) -> None:
-        """End all streams of this event loop and refuse new ones; call it before a server stops."""
+    async def drain(self, delay: float | None = None) -> None:
+        """End all streams of this event loop and refuse new ones; call it before a server stops.
+
+        For `delay` seconds before (`drain_delay_seconds`) only readiness says so.
+        """
         runtime = await self._running()
         if runtime is not None:
-            await runtime.hub.drain(self.settings.drain_seconds)
+            await runtime.drain(self.settings.drain_delay_seconds if delay is None else delay)
 
     async def close(self) -> None:
         """Stop on this event loop; the last loop closes the database."""
@@ -242,7 +245,7 @@ class Alimi:
                 problems["start"] = str(runtime.exception())
             else:
                 problems.update(runtime.result().tasks.failing)
-                if runtime.result().hub.draining:
+                if runtime.result().leaving:
                     problems["draining"] = "this node is stopping"
         return problems
 

@@ -38,6 +38,7 @@ class Runtime:
         self.relay = Relay(store, bus, settings, metrics, self.hub.deliver)
         self.tasks = Tasks(lambda name: metrics.task_failures.labels(name).inc())
         self._server = _server_around()
+        self._leaving = False
 
     async def start(self) -> None:
         """Open the bus and start the tasks."""
@@ -50,6 +51,17 @@ class Runtime:
         if self._server is not None:
             streams.warn_if_slow(self._server)
             self.tasks.start("exit-watch", self._watch_for_exit)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether a balancer should send nobody here any more."""
+        return self._leaving or self.hub.draining
+
+    async def drain(self, delay: float) -> None:
+        """Leave first, so that balancers see it; after `delay` end the streams."""
+        self._leaving = True
+        await asyncio.sleep(delay)
+        await self.hub.drain(self._settings.drain_seconds)
 
     async def stop(self) -> None:
         """End streams and tasks; what was recorded stays in the outbox."""

@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     #: The net under the hints: how often the outbox is looked at when nothing was heard.
     poll_seconds: float = 0.1
     sweep_seconds: float = 30
+    #: How long a node that says it is not ready serves on: what a balancer takes to notice.
+    drain_delay_seconds: float = 0
     #: How long `drain` waits for streams to end before it cuts them.
     drain_seconds: float = 5
     #: SQLite's `synchronous`: FULL survives a power cut, NORMAL may lose the last commits in one.
@@ -57,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name in _POSITIVE:
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be above 0")
+        if self.drain_delay_seconds < 0:
+            raise ConfigurationError("drain_delay_seconds must not be below 0")
 
     def _check_types(self) -> None:
         """A value of another type would fail later, far from who wrote it."""
@@ -74,5 +78,5 @@ _SHAPE = msgspec.defstruct("_Shape", list(get_type_hints(Settings).items()))
 _POSITIVE = tuple(
     field
     for field in Settings.__struct_fields__
-    if field not in {"retry_ms", "synchronous", "auto_migrate", "retention"}
+    if field not in {"retry_ms", "synchronous", "auto_migrate", "retention", "drain_delay_seconds"}
 )

@@ -79,7 +79,7 @@ def parse_queries(text: str) -> dict[str, str]:
 
 def load_migrations(package: str) -> list[Migration]:
     """The package's migrations in order; their numbers run from 1 without a gap."""
-    found = []
+    found: list[Migration] = []
     for file in _files(package, "migrations"):
         match = _MIGRATION.fullmatch(file.name)
         if match is None:

@@ -206,3 +206,29 @@ def test_secrets_of_files_are_read_where_they_are_used(bare: Terminal) -> None:
     Path(bare.folder / "alimi.toml").write_text(settings, encoding="utf-8")
     bare.ok("migrate")
     assert "gone cannot be read" in bare.complaint("serve")
+
+
+def test_sqlite_with_several_workers_is_refused_with_what_to_do(terminal: Terminal) -> None:
+    """The sentence says what one worker can do, and what to take for more."""
+    line = terminal.complaint("serve", "--workers", "2", "--port", "0")
+    assert "--workers 1" in line
+    assert "18,000 streams" in line
+    assert "postgresql://" in line
+
+
+def test_a_node_that_is_told_to_stop_serves_until_balancers_have_seen_it(
+    terminal: Terminal,
+) -> None:
+    """`drain_delay_seconds`: readiness says no at once, all else goes on; Ctrl-C does not wait."""
+    server = terminal.serve("--drain-delay-seconds", "600")
+    token = token_of("2")
+    server.background.process.send_signal(signal.SIGTERM)
+    until(lambda: server.get("/readyz")[0] == 503)
+    server.notify("2", "while it leaves")
+    connection, _, events = read_stream(server, token)
+    with connection:
+        assert [event.event for event in events] == ["hello"]
+    assert server.get("/healthz")[0] == 200
+    server.background.process.kill()
+    impatient = terminal.serve("--drain-delay-seconds", "600")
+    assert impatient.stop(signal.SIGINT) == 0

@@ -25,6 +25,7 @@ DEFAULT_PORT = 8000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Workers = Annotated[int, msgspec.Meta(ge=1, le=256)]
 Level = Literal["debug", "info", "warning", "error"]
 Positive = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
@@ -77,6 +78,10 @@ _SERVER = (
         "this machine.",
     ),
     Option("port", Port, DEFAULT_PORT, "The port to listen on; 0 takes any free one."),
+    Option(
+        "workers", Workers, 1,
+        "Processes that serve the port; more than one needs PostgreSQL. About one for each core.",
+    ),
     Option(
         "api_keys", list[str], [],
         "Who may write events over HTTP: one key, or two while you rotate them, each of at least "
@@ -139,6 +144,8 @@ _MEANINGS = {
     "poll_seconds": "How often the outbox is looked at when nothing was heard: what `alimi notify "
     "--db` and other processes wait at most.",
     "sweep_seconds": "How often expired and old notifications are looked for.",
+    "drain_delay_seconds": "How long a node that is told to stop says so at /readyz and serves on: "
+    "what a balancer takes to notice. Ctrl-C does not wait.",
     "drain_seconds": "How long a stop waits for streams to end before it cuts them.",
     "synchronous": "SQLite's durability: FULL survives a power cut, NORMAL may lose the last "
     "commits in one, EXTRA is FULL and a little more. A killed process loses nothing in any.",

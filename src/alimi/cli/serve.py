@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 from alimi import __version__
@@ -13,7 +15,12 @@ from alimi.cli.configuration import Configuration
 from alimi.cli.database import file_of
 from alimi.cli.options import FOR_SERVER, takes
 from alimi.cli.tokens import TokenWho
+from alimi.errors import AlimiError, ConfigurationError
 from alimi.facade import Alimi
+from alimi.workers import Worker, run_workers
+
+logger = logging.getLogger("alimi")
+_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 
 EXAMPLES = (
     "alimi init && alimi serve",
@@ -23,7 +30,7 @@ EXAMPLES = (
 
 
 @takes(*FOR_SERVER)
-def serve(**given: Any) -> None:
+def serve(**given: Any) -> int:
     """Serve inboxes, streams, the bell and the events API over HTTP.
 
     Every setting is a flag, an environment variable, or a line of the settings file; the first of
@@ -31,6 +38,40 @@ def serve(**given: Any) -> None:
     """
     config = configuration.load(given)
     _log_to_stderr(config.log_level)
+    alimi, app = _built(config)
+    path = file_of(alimi.store)
+    is_first = path is not None and not path.exists()
+    if config.workers > 1:
+        _demand_shareable(config, path)
+    server.allow_descriptors(config.settings.max_streams)
+    sockets = server.listen(config.host, config.port)
+    address = server.address_of(config.host, sockets)
+
+    def ready() -> None:
+        several = f" with {config.workers} workers" if config.workers > 1 else ""
+        print(f"Alimi {__version__} serves {address} from {path or _shown(config)}{several}")
+        if is_first:
+            print("\n".join(_next_steps(config, address)))
+        sys.stdout.flush()
+
+    def work(worker: Worker) -> int:
+        _log_to_stderr(config.log_level, f" worker {worker.number}")
+        try:
+            server.serve(app, alimi, worker.sockets, worker.ready, worker.turn)
+        except (AlimiError, OSError) as error:
+            logger.error("alimi: %s", error)  # noqa: TRY400 - a sentence for a person
+            return 1
+        return 0
+
+    if config.workers == 1:
+        server.serve(app, alimi, sockets, ready)
+        return 0
+    stop = server.stop_seconds(config.settings)
+    return run_workers(config.workers, work, sockets, ready=ready, stop_seconds=stop)
+
+
+def _built(config: Configuration) -> tuple[Alimi, Any]:
+    """The application, not started: what cannot work is told before anything listens."""
     alimi = Alimi(config.database, settings=config.settings)
     for name, kind in config.kinds.items():
         alimi.kind(
@@ -43,25 +84,28 @@ def serve(**given: Any) -> None:
         audience=config.audience,
         leeway=config.leeway_seconds,
     )
-    app = alimi.asgi(who, origins=config.origins, api_keys=keys, metrics=config.metrics)
-    path = file_of(alimi.store)
-    is_first = path is not None and not path.exists()
-    server.allow_descriptors(config.settings.max_streams)
-    sockets = server.listen(config.host, config.port)
-    address = server.address_of(config.host, sockets)
-
-    def ready() -> None:
-        print(f"Alimi {__version__} serves {address} from {path or config.database}")
-        if is_first:
-            print("\n".join(_next_steps(config, address)))
-        sys.stdout.flush()
-
-    server.serve(app, alimi, sockets, ready)
+    return alimi, alimi.asgi(who, origins=config.origins, api_keys=keys, metrics=config.metrics)
 
 
-def _log_to_stderr(level: str) -> None:
+def _demand_shareable(config: Configuration, path: Path | None) -> None:
+    if path is not None:
+        raise ConfigurationError(
+            f"workers: {config.workers} processes cannot share the SQLite file {path}: one serves"
+            f" {config.settings.max_streams:,} streams, so take --workers 1; for more, PostgreSQL"
+            " (--db postgresql://…)"
+        )
+
+
+def _shown(config: Configuration) -> str:
+    """The database without its password."""
+    return _PASSWORD.sub("", config.database)
+
+
+def _log_to_stderr(level: str, who: str = "") -> None:
     logging.basicConfig(
-        level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        level=level.upper(),
+        format=f"%(asctime)s %(levelname)s{who} %(name)s: %(message)s",
+        force=bool(who),
     )
     if level == "info":
         logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of itself; we do too

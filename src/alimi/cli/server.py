@@ -9,7 +9,7 @@ import math
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -17,12 +17,17 @@ import uvicorn
 
 from alimi.errors import ConfigurationError
 from alimi.facade import Alimi
+from alimi.settings import Settings
 from alimi.uvicorn import Protocol
 
 logger = logging.getLogger("alimi")
 
 #: Descriptors beside the streams': the database, the log, requests under way.
 _OTHER_DESCRIPTORS = 200
+#: Beside the streams' time: requests under way, the last commits, the database's goodbye.
+_OTHER_SECONDS = 10
+#: How often a worker says that its loop turns.
+_TURN_SECONDS = 5
 
 
 #: sqlite3 gives up the interpreter at every statement; a busy loop hands it back after this long,
@@ -37,6 +42,13 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._alimi = alimi
         self._ready = ready
+        self._delay: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Remember who asks: at a terminal nobody waits for a balancer."""
+        if sig == signal.SIGINT:
+            self._delay = 0
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections, then say so."""
@@ -46,14 +58,28 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn would wait for open streams before anybody tells them: they hear it first."""
-        await self._alimi.drain()
+        await self._alimi.drain(self._delay)
         await super().shutdown(sockets)
         # Not later: leaving `serve`, uvicorn raises the signal again.
         await self._alimi.close()
 
 
-def serve(app: Any, alimi: Alimi, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; both end in order and return."""
+def stop_seconds(settings: Settings) -> float:
+    """How long an orderly stop may take."""
+    return settings.drain_delay_seconds + 2 * settings.drain_seconds + _OTHER_SECONDS
+
+
+def serve(
+    app: Any,
+    alimi: Alimi,
+    sockets: list[socket.socket],
+    ready: Callable[[], None],
+    turn: Callable[[], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; both end in order and return.
+
+    `turn` is called every few seconds, as long as the loop turns.
+    """
     config = uvicorn.Config(
         app,
         http=Protocol,
@@ -63,12 +89,21 @@ def serve(app: Any, alimi: Alimi, sockets: list[socket.socket], ready: Callable[
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=math.ceil(alimi.settings.drain_seconds) + 1,
+        callback_notify=None if turn is None else _awaitable(turn),
+        timeout_notify=_TURN_SECONDS,
     )
     server = Server(config, alimi, ready)
     sys.setswitchinterval(SWITCH_SECONDS)
     signal.signal(signal.SIGTERM, _ending(server))
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loops()) as runner:
         runner.run(_serve(server, alimi, sockets))
+
+
+def _awaitable(call: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    async def called() -> None:
+        call()
+
+    return called
 
 
 async def _serve(server: Server, alimi: Alimi, sockets: list[socket.socket]) -> None:

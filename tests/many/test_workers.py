@@ -1,0 +1,196 @@
+"""The parent of several workers: real processes on one real socket."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from alimi.workers import _Slot
+
+SCRIPT = Path(__file__).parents[1] / "support/worker_parent.py"
+PATIENCE = 30.0
+
+
+class Parent:
+    """A running parent and what it says."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(SCRIPT), *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.port = 0
+
+    def wait_ready(self) -> None:
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def ask(self, word: str = "hello") -> tuple[int, int]:
+        """Who answers: its number and its process."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
+            connection.sendall(word.encode())
+            number, pid = connection.makefile().readline().split()
+        return int(number), int(pid)
+
+    def workers(self, count: int) -> dict[int, int]:
+        """All of them, found by asking until each has answered."""
+        found: dict[int, int] = {}
+        until(lambda: found.update([self.ask()]) or len(found) >= count)
+        return found
+
+    def wait(self) -> tuple[int, str]:
+        """Its exit status and its log."""
+        _, errors = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, errors
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.02)  # between two questions
+
+
+def is_gone(pid: int) -> bool:
+    """Ended, whoever has to reap it."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Parent]]:
+    started: list[Parent] = []
+
+    def one(*arguments: str) -> Parent:
+        started.append(Parent(*arguments))
+        return started[-1]
+
+    yield one
+    for each in started:
+        each.process.kill()
+        each.process.communicate()
+
+
+def test_several_workers_answer_on_one_port(start: Callable[..., Parent]) -> None:
+    """Each is a process of its own, and newcomers are spread evenly."""
+    parent = start("2")
+    parent.wait_ready()
+    found = parent.workers(2)
+    assert sorted(found) == [1, 2]
+    assert len({*found.values(), parent.process.pid}) == 3
+    first = sum(parent.ask()[0] == 1 for _ in range(400))
+    assert 120 < first < 280  # of a fair coin once in 10**14 runs not
+
+
+def test_a_worker_that_dies_is_replaced_and_the_log_says_so(start: Callable[..., Parent]) -> None:
+    """The other one serves on, and who came to the dead one meanwhile is served by the next."""
+    parent = start("2")
+    parent.wait_ready()
+    before = parent.workers(2)
+    killed, _ = parent.ask("die")
+    after: dict[int, int] = {}
+    until(
+        lambda: after.update([parent.ask()]) or after.get(killed, before[killed]) != before[killed]
+    )
+    assert parent.ask()[1] in {*before.values(), *after.values()}
+    parent.process.terminate()
+    status, log = parent.wait()
+    assert status == 0
+    assert f"worker {killed} (process {before[killed]}) was ended by SIGKILL; it is started" in log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_ends_all_and_leaves_nobody(
+    start: Callable[..., Parent], number: signal.Signals
+) -> None:
+    """The status is 0, the log is silent, and no process is left, not even as a zombie."""
+    parent = start("3")
+    parent.wait_ready()
+    found = parent.workers(3)
+    parent.process.send_signal(number)
+    assert parent.wait() == (0, "")
+    assert all(is_gone(pid) for pid in found.values())
+
+
+def test_g8_a_worker_that_does_not_stop_is_killed(start: Callable[..., Parent]) -> None:
+    """G8: a stop has a bound; past it the status says that it was not an orderly one."""
+    parent = start("1", "stubborn")
+    parent.wait_ready()
+    _, pid = parent.ask()
+    parent.process.terminate()
+    status, log = parent.wait()
+    assert status == 1
+    assert f"worker 1 (process {pid}) did not stop in time and is killed" in log
+    assert is_gone(pid)
+
+
+def test_a_second_ctrl_c_means_now(start: Callable[..., Parent]) -> None:
+    """Who waits at a terminal need not wait for the bound."""
+    parent = start("1", "stubborn")
+    parent.wait_ready()
+    _, pid = parent.ask()
+    parent.process.send_signal(signal.SIGTERM)
+    parent.process.send_signal(signal.SIGINT)
+    until(lambda: is_gone(pid))
+    assert parent.wait()[0] == 1
+
+
+def test_a_worker_whose_loop_hangs_is_replaced(start: Callable[..., Parent]) -> None:
+    """Its part of the newcomers would wait for ever; who never promised a turn is left alone."""
+    parent = start("1", "hanging")
+    parent.wait_ready()
+    _, pid = parent.ask()
+    until(lambda: parent.ask()[1] != pid)
+    parent.process.terminate()
+    status, log = parent.wait()
+    assert status == 0
+    assert f"worker 1 (process {pid}) took no turn for 1 s and is killed" in log
+
+
+def test_somebody_elses_port_is_not_shared(start: Callable[..., Parent]) -> None:
+    """SO_REUSEPORT would let two servers have one port, each with half of the visitors."""
+    parent = start("2")
+    parent.wait_ready()
+    with pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", parent.port))
+
+
+def test_workers_do_not_outlive_their_parent(start: Callable[..., Parent]) -> None:
+    """`kill -9` of the parent ends them in order: the next start finds the port free."""
+    parent = start("2")
+    parent.wait_ready()
+    found = parent.workers(2)
+    os.kill(parent.process.pid, signal.SIGKILL)
+    until(lambda: all(is_gone(pid) for pid in found.values()))
+    with socket.create_server(("127.0.0.1", parent.port)):
+        pass
+
+
+def test_one_that_cannot_start_ends_all_with_its_status(start: Callable[..., Parent]) -> None:
+    """What is wrong at the first start will be wrong again: say it once, and stop."""
+    parent = start("2", "failing")
+    status, log = parent.wait()
+    assert status == 7
+    assert "worker 2" in log
+    assert "ended with status 7 and cannot be kept running: all stop" in log
+
+
+def test_deaths_are_answered_later_and_later() -> None:
+    """At once, then half a second, twice that each time, 4 s at most; a long life forgets them."""
+    slot = _Slot(1, [])
+    assert [slot.pause(1.0) for _ in range(10)] == [0, 0.5, 1, 2, 4, 4, 4, 4, 4, 4]
+    slot.started_at = 1.0
+    assert slot.pause(62.0) == 0
+    slot.started_at = 62.0
+    assert [slot.pause(62.5) for _ in range(2)] == [0, 0.5]
