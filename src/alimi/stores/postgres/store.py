@@ -27,7 +27,6 @@ from alimi.stores.postgres.append import Appender
 from alimi.stores.postgres.apply import apply
 from alimi.stores.postgres.connections import Lane
 from alimi.stores.postgres.epoch import Epoch
-from alimi.stores.postgres.sql import SQL
 from alimi.stores.postgres.sweep import Roll, sweep
 from alimi.stores.postgres.target import Target
 
@@ -42,8 +41,7 @@ class PostgresStore:
         self._target = Target(url)
         self._bound = queue_bound
         self._parts: dict[asyncio.AbstractEventLoop, _Parts] = {}
-        self._identity: str | None = None
-        self._partitions = 1
+        self._place = within.Place(self._target)
 
     @property
     def name(self) -> str:
@@ -65,7 +63,7 @@ class PostgresStore:
             return
         parts = _Parts(self._target, self._bound)
         try:
-            self._identity, self._partitions = await parts.feed.bare(parts.meet)
+            self._place.learn(await parts.feed.bare(parts.meet))
         except BaseException:
             parts.terminate()
             raise
@@ -91,7 +89,7 @@ class PostgresStore:
     async def append(self, entries: Sequence[Entry]) -> list[Receipt]:
         """Write to the outbox, durably (G1)."""
         parts = self._open
-        return await parts.appender.append(outbox.prepare(entries, self._partitions))
+        return await parts.appender.append(outbox.prepare(entries, self._place.here.partitions))
 
     async def apply(self, limit: int) -> Applied:
         """Claim entries in order and move them to the inboxes."""
@@ -132,7 +130,7 @@ class PostgresStore:
 
     def write(self, joined: Joined, entries: Sequence[Entry]) -> Recording:
         """INSERT inside the application's transaction (G2)."""
-        return within.write(joined, entries, self._partitions, self._identity)
+        return within.write(self._place, joined, entries)
 
     async def migrate(self) -> list[str]:
         """Apply pending migrations."""
@@ -164,12 +162,11 @@ class _Parts:
         self.epoch = Epoch()
         self.roll = Roll()
 
-    async def meet(self, connection: asyncpg.Connection) -> tuple[str, int]:
-        """Check the schema; answer who the store is and how many partitions it has."""
+    async def meet(self, connection: asyncpg.Connection) -> within.Here:
+        """Check the schema; answer where we are."""
         await schema.check(connection)
         await self.epoch.read(connection)
-        identity, partitions = await connection.fetchrow(SQL["identity"])
-        return identity, partitions
+        return await within.look(connection)
 
     async def close(self) -> None:
         """The outbox first: what was accepted is written."""

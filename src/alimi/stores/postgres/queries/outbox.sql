@@ -6,7 +6,25 @@ INSERT INTO alimi_outbox (part, lane, size, rest, type, event_id, key, fingerpri
 SELECT $1::smallint, $2::smallint, $3::integer, $4::integer, $5::text, $6::text, $7::text, $8::text,
     $9::bigint, string_to_array($10::text, chr(31)), $11::text, $12::text, $13::text, $14::bigint,
     $15::bigint, $16::text::json
-FROM alimi_meta WHERE name = 'store' AND value = coalesce($17::text, value)
+FROM alimi_meta AS m
+WHERE m.name = 'store' AND m.value || '/' || current_database() || '/' || m.tableoid = $17::text
+RETURNING 1;
+
+-- name: record_several
+-- The same for several rows, in their order.
+INSERT INTO alimi_outbox (part, lane, size, rest, type, event_id, key, fingerprint, recorded_at,
+    recipients, kind, category, about, created_at, expires_at, content)
+SELECT r.part, r.lane, r.size, r.rest, r.type, r.event_id, r.key, r.fingerprint, r.recorded_at,
+    string_to_array(r.recipients, chr(31)), r.kind, r.category, r.about, r.created_at, r.expires_at,
+    r.content::json
+FROM ROWS FROM (json_to_recordset($1::text::json) AS (part smallint, lane smallint, size integer,
+        rest integer, type text, event_id text, key text, fingerprint text, recorded_at bigint,
+        recipients text, kind text, category text, about text, created_at bigint, expires_at bigint,
+        content text)) WITH ORDINALITY
+    AS r (part, lane, size, rest, type, event_id, key, fingerprint, recorded_at, recipients, kind,
+        category, about, created_at, expires_at, content, n), alimi_meta AS m
+WHERE m.name = 'store' AND m.value || '/' || current_database() || '/' || m.tableoid = $2::text
+ORDER BY r.n
 RETURNING 1;
 
 -- name: append

@@ -25,9 +25,11 @@ RETURNING value;
 SELECT value FROM alimi_meta WHERE name = 'epoch';
 
 -- name: identity
--- Who this store is, and into how many partitions its recipients are hashed.
-SELECT (SELECT value FROM alimi_meta WHERE name = 'store'),
-    (SELECT value::integer FROM alimi_meta WHERE name = 'partitions');
+-- Which database this is, also beside copies of it on this server or another, and into how many
+-- partitions its recipients are hashed.
+SELECT m.value || '/' || current_database() || '/' || m.tableoid,
+    (SELECT value::integer FROM alimi_meta WHERE name = 'partitions')
+FROM alimi_meta AS m WHERE m.name = 'store';
 
 -- name: sizes
 SELECT (SELECT count(*) FROM alimi_inboxes),
