@@ -41,9 +41,17 @@ def postgres_template(postgres_server: PostgresServer) -> str:
 @pytest.fixture
 def postgres_url(postgres_server: PostgresServer, postgres_template: str) -> Iterator[str]:
     """The URL of a fresh database with our schema."""
-    name = postgres_server.create_database(postgres_template)
+    name = _copy(postgres_server, postgres_template)
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
+
+
+def _copy(server: PostgresServer, template: str) -> str:
+    """A database of its own: a copy would be taken for the same store."""
+    name = server.create_database(template)
+    own = "UPDATE alimi_meta SET value = gen_random_uuid() WHERE name IN ('epoch', 'store')"
+    server.execute(own, database=name)
+    return name
 
 
 class Databases:
@@ -57,7 +65,7 @@ class Databases:
     def url(self, place: Path) -> str:
         """The same for the same place."""
         if place not in self._names:
-            self._names[place] = self._server.create_database(self._template)
+            self._names[place] = _copy(self._server, self._template)
         return self._server.url(self._names[place])
 
     def drop(self) -> None:

@@ -3,7 +3,7 @@
 SELECT b.* FROM (
     SELECT array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
         SELECT id, recipient FROM alimi_notifications
-        WHERE expires_at < $2 AND deleted_at IS NULL ORDER BY expires_at LIMIT (SELECT $3)
+        WHERE expires_at < $2 AND deleted_at IS NULL ORDER BY expires_at LIMIT (SELECT $3::bigint)
     ) AS old
 ) AS found, alimi_bury($1, found.ids, found.owners) AS b;
 
@@ -12,7 +12,7 @@ SELECT b.* FROM (
 SELECT b.* FROM (
     SELECT array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
         SELECT id, recipient FROM alimi_notifications
-        WHERE created_at < $2 AND deleted_at IS NULL ORDER BY created_at LIMIT (SELECT $3)
+        WHERE created_at < $2 AND deleted_at IS NULL ORDER BY created_at LIMIT (SELECT $3::bigint)
     ) AS old
 ) AS found, alimi_bury($1, found.ids, found.owners) AS b;
 
@@ -21,7 +21,7 @@ SELECT b.* FROM (
 SELECT count(*), max(recipient),
     array_agg(recipient) FILTER (WHERE kept > $1), array_agg(kept) FILTER (WHERE kept > $1)
 FROM (
-    SELECT recipient, kept FROM alimi_inboxes WHERE recipient > $2 ORDER BY recipient LIMIT (SELECT $3)
+    SELECT recipient, kept FROM alimi_inboxes WHERE recipient > $2 ORDER BY recipient LIMIT (SELECT $3::bigint)
 ) AS s;
 
 -- name: bury_oldest
@@ -29,7 +29,7 @@ FROM (
 SELECT b.* FROM (
     SELECT array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
         SELECT id, recipient FROM alimi_notifications
-        WHERE recipient = $2 AND deleted_at IS NULL ORDER BY content_version LIMIT (SELECT $3)
+        WHERE recipient = $2 AND deleted_at IS NULL ORDER BY content_version LIMIT (SELECT $3::bigint)
     ) AS old
 ) AS found, alimi_bury($1, found.ids, found.owners) AS b;
 
@@ -44,7 +44,7 @@ SELECT alimi_prune($1, $2);
 WITH old AS (
     SELECT k.key, k.part,
         EXISTS (SELECT 1 FROM alimi_notifications AS n WHERE n.id = k.event_id) AS borne
-    FROM alimi_keys AS k WHERE k.at < $1 ORDER BY k.at LIMIT $2 FOR UPDATE OF k SKIP LOCKED
+    FROM alimi_keys AS k WHERE k.at < $1 ORDER BY k.at LIMIT (SELECT $2::bigint) FOR UPDATE OF k SKIP LOCKED
 ), kept AS (
     UPDATE alimi_keys AS k SET at = $3 FROM old
     WHERE k.key = old.key AND k.part = old.part AND old.borne
