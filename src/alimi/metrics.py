@@ -65,3 +65,26 @@ class Metrics:
             ["task"],
             registry=registry,
         )
+        self._add_bus(registry)
+
+    def _add_bus(self, registry: CollectorRegistry) -> None:
+        self.bus_connected = Gauge(
+            "alimi_bus_connected", "Whether the bus can be used now.", ["bus"], registry=registry
+        )
+        self.bus_sent = Counter(
+            "alimi_bus_sent", "Given to the bus for other nodes.", ["what"], registry=registry
+        )
+        self.bus_received = Counter(
+            "alimi_bus_received", "Heard from other nodes.", ["what"], registry=registry
+        )
+        self.bus_dropped = Counter(
+            "alimi_bus_dropped", "Not sent, or not understood.", ["reason"], registry=registry
+        )
+        self.bus_reconnects = Counter(
+            "alimi_bus_reconnects", "Times the bus was back.", registry=registry
+        )
+        self.bus_lost = Counter(
+            "alimi_bus_lost",
+            "Times that hints may have been missed, so that positions were checked.",
+            registry=registry,
+        )
