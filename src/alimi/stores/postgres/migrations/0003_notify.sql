@@ -1,0 +1,301 @@
+-- Notifying from SQL: any language, or a trigger, inside its own transaction.
+-- compatible from: 1
+--
+--     SELECT alimi_notify('card.assigned', ARRAY['2'], '{"en": "You are now its assignee."}');
+--
+-- What is refused in Python is refused here, with SQLSTATE 22023 and a hint.  The same event gets
+-- the same id and the same fingerprint as in Python (alimi.model), so a repeat of its key is known
+-- as one whoever says it.  Nothing is sent from here: the relay finds what was committed.
+
+-- Compact JSON with sorted names, as a fingerprint has it.
+CREATE FUNCTION alimi_json(value jsonb, what text, depth integer DEFAULT 32) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    IF jsonb_typeof(value) NOT IN ('object', 'array') THEN
+        RETURN value::text;
+    ELSIF depth = 0 THEN
+        RAISE EXCEPTION '% is more than 32 levels deep', what USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'Every open tab of every recipient gets it: pass only what a page shows.';
+    ELSIF jsonb_typeof(value) = 'array' THEN
+        RETURN '[' || coalesce((
+            SELECT string_agg(alimi_json(each.value, what, depth - 1), ',' ORDER BY each.place)
+            FROM jsonb_array_elements(value) WITH ORDINALITY AS each (value, place)
+        ), '') || ']';
+    END IF;
+    RETURN '{' || coalesce((
+        SELECT string_agg(
+            to_json(each.key)::text || ':' || alimi_json(each.value, what, depth - 1),
+            ',' ORDER BY each.key COLLATE "C")
+        FROM jsonb_each(value) AS each
+    ), '') || '}';
+END
+$$;
+
+-- A short text without control characters; answers it.
+CREATE FUNCTION alimi_short(value text, what text, longest integer) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+    IF value IS NOT NULL AND length(value) BETWEEN 1 AND longest
+        AND value !~ '[\x01-\x1f\x7f]'
+    THEN
+        RETURN value;
+    END IF;
+    RAISE EXCEPTION '% is a text of 1 to % characters without control characters, not %',
+        what, longest, quote_nullable(left(value, 200))
+        USING ERRCODE = 'invalid_parameter_value',
+        HINT = 'Line breaks and tabs are control characters too.';
+END
+$$;
+
+-- A url that a click may follow; answers it.
+CREATE FUNCTION alimi_url(url text, what text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    wrong text;
+BEGIN
+    wrong := CASE
+        WHEN length(url) > 2000 THEN 'is longer than 2000 characters'
+        WHEN url ~ '[\x01-\x1f\x7f\\]' THEN 'holds control characters or backslashes'
+        WHEN url LIKE '//%' THEN 'begins with two slashes, which is another host'
+        WHEN url !~ '^/' AND url !~* '^https?://([^/?#@]*@)?[^/?#@:]' THEN 'is no web address'
+        WHEN regexp_replace(url, '[?#].*$', '') ~ '(^|/)\.\.?(/|$)' THEN 'has a segment . or ..'
+    END;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION '% %: %', what, wrong, quote_literal(left(url, 200))
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'A url begins with http://, https:// or one slash, like ''/cards/12''.';
+    END IF;
+    RETURN url;
+END
+$$;
+
+-- An actor, object or target as it is now: its id, or an object with id, name (or title), image
+-- and url, such as to_jsonb(row).  Answers its JSON, NULL for none.
+CREATE FUNCTION alimi_snapshot(value jsonb, what text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    field text;
+    fields jsonb := CASE jsonb_typeof(value)
+        WHEN 'object' THEN value ELSE jsonb_build_object('id', value) END;
+    name jsonb;
+BEGIN
+    IF value IS NULL OR jsonb_typeof(value) = 'null' THEN
+        RETURN NULL;
+    END IF;
+    name := CASE WHEN jsonb_typeof(fields -> 'name') <> 'null'
+        THEN fields -> 'name' ELSE fields -> 'title' END;
+    IF jsonb_typeof(fields -> 'id') IS DISTINCT FROM 'string'
+        AND (fields ->> 'id') !~ '^-?[0-9]+$' IS NOT FALSE
+    THEN
+        RAISE EXCEPTION '% needs an id that is a text or a whole number', what
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Pass an id, or an object like {"id": 12, "name": "…", "url": "/cards/12"}.';
+    END IF;
+    PERFORM alimi_short(fields ->> 'id', what || '.id', 128);
+    IF jsonb_typeof(name) NOT IN ('string', 'null')
+        AND (name #>> '{}') !~ '^-?[0-9]+$'
+    THEN
+        RAISE EXCEPTION '%.name is no text', what USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'A name is what a person reads: a text or a whole number.';
+    END IF;
+    FOREACH field IN ARRAY ARRAY['image', 'url'] LOOP
+        IF jsonb_typeof(fields -> field) NOT IN ('string', 'null') THEN
+            RAISE EXCEPTION '%.% is no text', what, field
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it away, or pass a url.';
+        END IF;
+        PERFORM alimi_url(fields ->> field, what || '.' || field);
+    END LOOP;
+    RETURN '{"id":' || to_json(fields ->> 'id')
+        || ',"name":' || coalesce(to_json(CASE WHEN length(name #>> '{}') > 500
+            THEN left(name #>> '{}', 499) || '…' ELSE name #>> '{}' END)::text, 'null')
+        || ',"image":' || coalesce(to_json(fields ->> 'image')::text, 'null')
+        || ',"url":' || coalesce(to_json(fields ->> 'url')::text, 'null') || '}';
+END
+$$;
+
+-- Texts by locale, checked, as JSON: in their own order, of which the first is the default, and
+-- sorted.
+CREATE FUNCTION alimi_texts(texts json, OUT given text, OUT sorted text)
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    number integer;
+    locales integer;
+    wrong text;
+BEGIN
+    IF json_typeof(texts) IS DISTINCT FROM 'object' THEN
+        RAISE EXCEPTION 'texts is an object of texts by locale'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Like {"ko": "…", "en": "…"}.';
+    END IF;
+    SELECT count(*), count(DISTINCT each.key),
+        min(each.key) FILTER (WHERE each.key !~ '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$'
+            OR json_typeof(each.value) <> 'string' OR (each.value #>> '{}') !~ '[^[:space:]]'
+            OR length(each.value #>> '{}') > 2000),
+        string_agg(to_json(each.key) || ':' || to_json(each.value #>> '{}'), ',' ORDER BY place),
+        string_agg(to_json(each.key) || ':' || to_json(each.value #>> '{}'), ','
+            ORDER BY each.key COLLATE "C")
+    INTO number, locales, wrong, given, sorted
+    FROM ROWS FROM (json_each(texts)) WITH ORDINALITY AS each (key, value, place);
+    IF number NOT BETWEEN 1 AND 50 OR locales < number THEN
+        RAISE EXCEPTION 'texts has % locales, % of them different', number, locales
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'One text for each locale, at least one and at most 50: {"ko": "…", "en": "…"}.';
+    ELSIF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'texts: % is no locale, or its text is none', quote_literal(wrong)
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'A locale is like "ko" or "en-GB"; a text has 1 to 2000 characters, not blank.';
+    END IF;
+    given := '{' || given || '}';
+    sorted := '{' || sorted || '}';
+END
+$$;
+
+-- Recipients without doubles, in their order; NULL is nobody, as is an empty place in the array.
+CREATE FUNCTION alimi_recipients(recipients text[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT coalesce(
+        array_agg(alimi_short(found.recipient, 'a recipient', 128) ORDER BY found.place), '{}')
+    FROM (
+        SELECT each.recipient, min(each.place) AS place
+        FROM unnest(recipients) WITH ORDINALITY AS each (recipient, place)
+        WHERE each.recipient IS NOT NULL GROUP BY each.recipient
+    ) AS found
+$$;
+
+-- A UUID: version 7, rising with time, or version 8 that follows from the key alone.
+CREATE FUNCTION alimi_event_id(key text, now bigint) RETURNS uuid
+LANGUAGE sql VOLATILE SET search_path FROM CURRENT AS $$
+    SELECT encode(CASE WHEN key IS NULL
+        THEN set_byte(raw, 6, get_byte(raw, 6) & 15 | 112)
+        ELSE set_byte(set_byte(raw, 6, get_byte(raw, 6) & 15 | 128), 8, get_byte(raw, 8) & 63 | 128)
+    END, 'hex')::uuid
+    FROM (SELECT CASE WHEN key IS NULL
+        THEN substring(int8send(now) FROM 3) || substring(uuid_send(gen_random_uuid()) FROM 7)
+        ELSE substring(sha256('\x616c696d692e6b657900' || convert_to(key, 'UTF8')) FOR 16)
+    END AS raw) AS made
+$$;
+
+-- Recipients by partition, each an inbox's own: one row for each that has some.
+CREATE FUNCTION alimi_parts(recipients text[]) RETURNS TABLE (part smallint, of_part text[])
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE WHEN m.value = '1' THEN 0 ELSE
+            ('x' || left(md5(convert_to(each.recipient, 'UTF8')), 8))::bit(32)::bigint
+            % m.value::integer
+        END::smallint AS number, array_agg(each.recipient ORDER BY each.place)
+    FROM unnest(recipients) WITH ORDINALITY AS each (recipient, place), alimi_meta AS m
+    WHERE m.name = 'partitions' GROUP BY number ORDER BY number
+$$;
+
+-- Record an event for these recipients, in the transaction of the caller; answers its id.
+-- `category` is the kind's first word unless given; whoever is the actor is told only if asked for.
+CREATE FUNCTION alimi_notify(
+    kind text, recipients text[], texts json, category text DEFAULT NULL, url text DEFAULT NULL,
+    actor jsonb DEFAULT NULL, object jsonb DEFAULT NULL, target jsonb DEFAULT NULL,
+    data jsonb DEFAULT NULL, key text DEFAULT NULL, about text DEFAULT NULL,
+    expires_at timestamptz DEFAULT NULL, notify_actor boolean DEFAULT false
+) RETURNS uuid
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+#variable_conflict use_variable
+DECLARE
+    now bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
+    until bigint := CASE WHEN isfinite(expires_at) IS FALSE THEN 0
+        ELSE floor(extract(epoch FROM expires_at) * 1000) END;
+    id uuid;
+    told text[];
+    said record;
+    rest text;
+    print text;
+BEGIN
+    category := coalesce(category, split_part(kind, '.', 1));
+    IF (kind ~ '^[a-z0-9_.-]{1,100}$' AND category ~ '^[a-z0-9_.-]{1,100}$') IS NOT TRUE THEN
+        RAISE EXCEPTION 'kind % and category % are not both names', quote_nullable(kind),
+            quote_nullable(category) USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'A name has 1 to 100 of a-z, 0-9, dot, dash and underscore: ''card.assigned''.';
+    ELSIF until NOT BETWEEN 1 AND 253402300799999 THEN
+        RAISE EXCEPTION 'expires_at is a time from 1970 to 9999, not %', expires_at
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Like now() + interval ''7 days''.';
+    ELSIF jsonb_typeof(data) NOT IN ('object', 'null') THEN
+        RAISE EXCEPTION 'data is a JSON object, not %', jsonb_typeof(data)
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Like jsonb_build_object(''due'', due).';
+    END IF;
+    IF key IS NOT NULL THEN
+        PERFORM alimi_short(key, 'key', 256);
+    END IF;
+    IF about IS NOT NULL THEN
+        PERFORM alimi_short(about, 'about', 256);
+    END IF;
+    said := alimi_texts(texts);
+    IF jsonb_typeof(data) = 'object' AND data <> '{}' THEN
+        rest := alimi_json(data, 'data');
+    END IF;
+    IF octet_length(rest) > 16384 THEN
+        RAISE EXCEPTION 'data is % bytes as JSON; at most 16384 are allowed', octet_length(rest)
+            USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Every open tab of every recipient gets it: pass an id, fetch the rest by it.';
+    END IF;
+    rest := coalesce(',"url":' || to_json(alimi_url(url, 'url')), '')
+        || coalesce(',"actor":' || alimi_snapshot(actor, 'actor'), '')
+        || coalesce(',"object":' || alimi_snapshot(object, 'object'), '')
+        || coalesce(',"target":' || alimi_snapshot(target, 'target'), '')
+        || coalesce(',"data":' || rest, '') || '}';
+
+    told := alimi_recipients(recipients);
+    IF NOT notify_actor THEN
+        told := array_remove(told, coalesce(actor ->> 'id', actor #>> '{}'));
+    END IF;
+    id := alimi_event_id(key, now);
+    IF cardinality(told) = 0 THEN
+        RETURN id;
+    END IF;
+    IF key IS NOT NULL THEN
+        print := '{"type":"event","id":"","kind":' || to_json(kind) || ',"category":'
+            || to_json(category) || ',"content":{"texts":' || said.sorted || rest
+            || ',"created_at":0,"recipients":' || array_to_json(ARRAY(
+                SELECT each FROM unnest(told) AS each ORDER BY each COLLATE "C"))
+            || ',"key":' || to_json(key) || coalesce(',"about":' || to_json(about), '')
+            || coalesce(',"expires_at":' || until, '') || '}';
+        print := left(encode(sha256(convert_to(print, 'UTF8')), 'hex'), 32);
+    END IF;
+
+    -- As alimi.stores.postgres.outbox: very many go to the bulk lane, in pieces, of which only the
+    -- first claims the key.
+    INSERT INTO alimi_outbox (part, lane, size, rest, event_id, key, fingerprint, recorded_at,
+        recipients, kind, category, about, created_at, expires_at, content)
+    SELECT p.part, p.lane, least(p.number - first, p.piece),
+        CASE first WHEN 0 THEN last / p.piece ELSE 0 END, id,
+        CASE first WHEN 0 THEN key END, CASE first WHEN 0 THEN print END, now,
+        p.of_part[first + 1 : first + p.piece], kind, category, about, now, until,
+        ('{"texts":' || said.given || rest)::json
+    FROM (
+        SELECT s.part, s.of_part, cardinality(s.of_part) AS number,
+            (cardinality(s.of_part) > 1000)::integer AS lane,
+            CASE WHEN cardinality(s.of_part) > 1000 THEN 500 ELSE 1000 END AS piece
+        FROM alimi_parts(told) AS s
+    ) AS p, LATERAL (SELECT p.number - 1 AS last) AS l,
+        generate_series(0, last, p.piece) AS first
+    ORDER BY p.part, first;
+    RETURN id;
+END
+$$;
+
+-- Withdraw what is still unread about a matter, from these recipients; NULL: from everybody.
+CREATE FUNCTION alimi_retract(about text, recipients text[] DEFAULT NULL) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+#variable_conflict use_variable
+DECLARE
+    now bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
+    id uuid := alimi_event_id(NULL, now);
+BEGIN
+    PERFORM alimi_short(about, 'about', 256);
+    INSERT INTO alimi_outbox (part, type, event_id, recorded_at, recipients, about, created_at)
+    SELECT p.part, 'retract', id, now, p.of_part, about, now
+    FROM (
+        SELECT * FROM alimi_parts(alimi_recipients(recipients))
+        UNION ALL
+        SELECT number::smallint, NULL FROM alimi_meta AS m,
+            generate_series(0, m.value::integer - 1) AS number
+        WHERE m.name = 'partitions' AND recipients IS NULL
+    ) AS p ORDER BY p.part;
+END
+$$;
