@@ -29,6 +29,7 @@ _TRANSACTIONS = {
     "psycopg_pool": "alimi.contrib.psycopg",
 }
 _BUSES = {"local": "alimi.buses.local"}
+_POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?://")
 _SQLITE_URL = re.compile(r"sqlite(?:\+[a-z0-9]+)?:(?://)?(?P<path>.*)")
 
 
@@ -62,11 +63,13 @@ class Engine(Protocol):
 def open_store(database: Any, settings: Settings) -> FullStore:
     """The store of a URL, a path, or a SQLAlchemy engine (which is prepared)."""
     location = _location(database)
+    if _POSTGRES_URL.match(location):
+        return _postgres(location)
     match = _SQLITE_URL.fullmatch(location)
     if match is None and re.match(r"[a-z0-9+]+://", location):
         scheme = location.partition(":")[0]
         raise ConfigurationError(
-            f"the database {scheme}:// is not supported: use sqlite:///file.db"
+            f"the database {scheme}:// is not supported: use sqlite:///file.db or postgresql://…"
         )
     path = _sqlite_path(match["path"]) if match else location
     module = importlib.import_module("alimi.stores.sqlite")
@@ -74,6 +77,18 @@ def open_store(database: Any, settings: Settings) -> FullStore:
         path, synchronous=settings.synchronous, auto_migrate=settings.auto_migrate
     )
     return cast("FullStore", store)
+
+
+def _postgres(url: str) -> FullStore:
+    try:
+        module = importlib.import_module("alimi.stores.postgres")
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise ConfigurationError(
+            "a PostgreSQL database needs asyncpg: pip install 'alimi[postgres]'"
+        ) from error
+    return cast("FullStore", module.PostgresStore(url))
 
 
 def engine_adapter(database: Any) -> Engine | None:
