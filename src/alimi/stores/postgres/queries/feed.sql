@@ -3,9 +3,11 @@
 -- its position.  Walks (recipient, version) from there and stops at the limit, so the cost depends
 -- only on what was missed; versions that begin behind so many bytes of content stay for later.
 -- Neither the planner's guess of how long the arrays are nor of the limit may depend on their
--- values: then one plan serves all, and it never sorts an inbox (hence the subselects).
+-- values (hence the subselects and LIMIT 1): then one plan serves all, which probes indexes and never
+-- sorts an inbox.
 -- A version with more rows than the limit is told as a whole, by its last row that was read.
-SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'), w.place, i.version, i.floor, i.seen_upto, i.seen_version, i.unread, i.unseen,
+SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'),
+    w.place, i.version, i.floor, i.seen_upto, i.seen_version, i.unread, i.unseen,
     n.size, CASE WHEN n.place > $3 AND n.version = n.first_version THEN (
         SELECT ARRAY[max(y.content_version),
             coalesce(max(y.born) FILTER (WHERE y.deleted_at IS NULL), 0)]
@@ -19,10 +21,12 @@ SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'), w.place, i.version, 
     ) ELSE n.seen_at END,
     n.read_at, n.archived_at, n.expires_at, n.deleted_at
 FROM unnest((SELECT $1::text[]), (SELECT $2::bigint[])) WITH ORDINALITY AS w (recipient, after, place)
-LEFT JOIN alimi_inboxes AS i ON i.recipient = w.recipient
 LEFT JOIN LATERAL (
-    SELECT r.*, row_number() OVER versions AS place, first_value(r.version) OVER versions
-            AS first_version,
+    SELECT * FROM alimi_inboxes WHERE recipient = w.recipient LIMIT 1
+) AS i ON true
+LEFT JOIN LATERAL (
+    SELECT r.*, row_number() OVER versions AS place,
+        first_value(r.version) OVER versions AS first_version,
         sum(r.size) OVER (versions RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
     FROM (
         SELECT x.id, x.version, x.born, x.content_version, x.kind, x.category, x.content,

@@ -21,7 +21,8 @@ SELECT b.* FROM (
 SELECT count(*), max(recipient),
     array_agg(recipient) FILTER (WHERE kept > $1), array_agg(kept) FILTER (WHERE kept > $1)
 FROM (
-    SELECT recipient, kept FROM alimi_inboxes WHERE recipient > $2 ORDER BY recipient LIMIT (SELECT $3::bigint)
+    SELECT recipient, kept FROM alimi_inboxes
+    WHERE recipient > $2 ORDER BY recipient LIMIT (SELECT $3::bigint)
 ) AS s;
 
 -- name: bury_oldest
@@ -44,7 +45,8 @@ SELECT alimi_prune($1, $2);
 WITH old AS (
     SELECT k.key, k.part,
         EXISTS (SELECT 1 FROM alimi_notifications AS n WHERE n.id = k.event_id) AS borne
-    FROM alimi_keys AS k WHERE k.at < $1 ORDER BY k.at LIMIT (SELECT $2::bigint) FOR UPDATE OF k SKIP LOCKED
+    FROM alimi_keys AS k WHERE k.at < $1 ORDER BY k.at
+    LIMIT (SELECT $2::bigint) FOR UPDATE OF k SKIP LOCKED
 ), kept AS (
     UPDATE alimi_keys AS k SET at = $3 FROM old
     WHERE k.key = old.key AND k.part = old.part AND old.borne
