@@ -9,6 +9,7 @@ import asyncpg
 
 from alimi.errors import StoreClosed
 from alimi.model import (
+    MAX_WAITING,
     Applied,
     Changes,
     Entry,
@@ -20,13 +21,15 @@ from alimi.model import (
     Receipt,
     Retention,
     Swept,
+    Waiting,
 )
 from alimi.store import Joined, Recording, Report
 from alimi.stores.postgres import feed, marks, outbox, schema, upkeep, within
 from alimi.stores.postgres.append import Appender
-from alimi.stores.postgres.apply import apply
+from alimi.stores.postgres.apply import Relay
 from alimi.stores.postgres.connections import Lane
 from alimi.stores.postgres.epoch import Epoch
+from alimi.stores.postgres.sql import SQL
 from alimi.stores.postgres.sweep import Roll, sweep
 from alimi.stores.postgres.target import Target
 
@@ -94,12 +97,20 @@ class PostgresStore:
     async def apply(self, limit: int) -> Applied:
         """Claim entries in order and move them to the inboxes."""
         parts = self._open
-        return await parts.relay.bare(lambda db: apply(db, parts.epoch, limit))
+        return await parts.relay.apply(self._place.here.partitions, limit)
 
     async def pending(self) -> bool:
         """Whether `apply` might find something."""
-        self._open  # noqa: B018 - raises StoreClosed
-        return False
+        return await self._open.relay.pending(self._place.here.partitions)
+
+    async def waiting(self) -> Waiting:
+        """What is in the outbox, from a real read."""
+        parts = self._open
+
+        async def read(connection: asyncpg.Connection) -> Waiting:
+            return Waiting(*await connection.fetchrow(SQL["waiting"], MAX_WAITING))
+
+        return await parts.pages.read(read)
 
     async def changes_after(
         self, wanted: Sequence[tuple[str, int | None]], limit: int
@@ -155,11 +166,12 @@ class _Parts:
     """What an open store consists of on one event loop."""
 
     def __init__(self, target: Target, bound: int) -> None:
-        self.relay, self.feed, self.pages, self._outbox = (
+        self._claims, self.feed, self.pages, self._outbox = (
             Lane(target, name, bound) for name in ("relay", "feed", "pages", "outbox")
         )
         self.appender = Appender(self._outbox, bound)
         self.epoch = Epoch()
+        self.relay = Relay(self._claims, self.epoch)
         self.roll = Roll()
 
     async def meet(self, connection: asyncpg.Connection) -> within.Here:
@@ -180,4 +192,4 @@ class _Parts:
             lane.terminate()
 
     def _lanes(self) -> tuple[Lane, ...]:
-        return (self.relay, self.feed, self.pages, self._outbox)
+        return (self._claims, self.feed, self.pages, self._outbox)

@@ -24,6 +24,7 @@ INSERT INTO alimi_meta (name, value) VALUES
 -- `rest` how many rows follow it.
 -- A retraction has about and recipients (NULL: everybody).  A signal has its name as kind and its
 -- data as content.
+-- checked: written by Alimi itself, so the relay need not ask whether readers can decode it.
 -- txid bounds the relay's claim from below: whatever an old snapshot keeps alive lies before it.
 CREATE TABLE alimi_outbox (
     seq bigint GENERATED ALWAYS AS IDENTITY,
@@ -44,6 +45,7 @@ CREATE TABLE alimi_outbox (
     created_at bigint NOT NULL,
     expires_at bigint,
     content json,
+    checked boolean NOT NULL DEFAULT false,
     PRIMARY KEY (part, lane, txid, seq)
 ) WITH (fillfactor = 90);
 

@@ -2,10 +2,10 @@
 -- The one INSERT of an application's transaction; takes no lock on any inbox.  No row comes back
 -- when the transaction is on another database than the store's.
 INSERT INTO alimi_outbox (part, lane, size, rest, type, event_id, key, fingerprint, recorded_at,
-    recipients, kind, category, about, created_at, expires_at, content)
+    recipients, kind, category, about, created_at, expires_at, content, checked)
 SELECT $1::smallint, $2::smallint, $3::integer, $4::integer, $5::text, $6::text, $7::text, $8::text,
     $9::bigint, string_to_array($10::text, chr(31)), $11::text, $12::text, $13::text, $14::bigint,
-    $15::bigint, $16::text::json
+    $15::bigint, $16::text::json, true
 FROM alimi_meta AS m
 WHERE m.name = 'store' AND m.value || '/' || current_database() || '/' || m.tableoid = $17::text
 RETURNING 1;
@@ -13,10 +13,10 @@ RETURNING 1;
 -- name: record_several
 -- The same for several rows, in their order.
 INSERT INTO alimi_outbox (part, lane, size, rest, type, event_id, key, fingerprint, recorded_at,
-    recipients, kind, category, about, created_at, expires_at, content)
+    recipients, kind, category, about, created_at, expires_at, content, checked)
 SELECT r.part, r.lane, r.size, r.rest, r.type, r.event_id, r.key, r.fingerprint, r.recorded_at,
     string_to_array(r.recipients, chr(31)), r.kind, r.category, r.about, r.created_at, r.expires_at,
-    r.content::json
+    r.content::json, true
 FROM ROWS FROM (json_to_recordset($1::text::json) AS (part smallint, lane smallint, size integer,
         rest integer, type text, event_id text, key text, fingerprint text, recorded_at bigint,
         recipients text, kind text, category text, about text, created_at bigint, expires_at bigint,
@@ -31,10 +31,10 @@ RETURNING 1;
 -- The same for all that wait, in their order; answers the transaction, of which a later question
 -- can say whether it was committed.
 WITH written AS (INSERT INTO alimi_outbox (part, lane, size, rest, type, event_id, key, fingerprint, recorded_at,
-    recipients, kind, category, about, created_at, expires_at, content)
+    recipients, kind, category, about, created_at, expires_at, content, checked)
 SELECT r.part, r.lane, r.size, r.rest, r.type, r.event_id, r.key, r.fingerprint, r.recorded_at,
     string_to_array(r.recipients, chr(31)), r.kind, r.category, r.about, r.created_at, r.expires_at,
-    r.content::json
+    r.content::json, true
 FROM unnest($1::smallint[], $2::smallint[], $3::integer[], $4::integer[], $5::text[], $6::text[],
     $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
     $14::bigint[], $15::bigint[], $16::text[]) WITH ORDINALITY
