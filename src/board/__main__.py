@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from board.accounts import add_user
+from board.database import Database, is_server, name_of
 from board.serving import AddressError, listen, serve
 from board.settings import Settings
 from board.texts import CATALOGUES
@@ -29,8 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; answers the exit status."""
     wanted = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    if not wanted.db.parent.is_dir():
-        return _fail(f"there is no folder {wanted.db.parent}: make it, or name another with --db")
+    complaint = asyncio.run(_look_at(wanted.db))
+    if complaint:
+        return _fail(complaint)
     if wanted.command == "user":
         return _add_user(wanted)
     return _serve(wanted)
@@ -48,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=_port, default=5001, help="the port (5001; 0: any free one)")
     parser.add_argument(
-        "--db", type=Path, default=Path("board.db"), help="the SQLite file (./board.db)"
+        "--db", default="board.db", help="the SQLite file (./board.db), or a postgresql:// URL"
     )
     parser.add_argument(
         "--no-demo", action="store_true", help="no demo data, and no demo passwords"
@@ -58,6 +60,18 @@ def _parser() -> argparse.ArgumentParser:
     user.add_argument("name", help="the name: what others see, and write after an @")
     user.add_argument("--locale", choices=sorted(CATALOGUES), default="en", help="their language")
     return parser
+
+
+async def _look_at(db: str) -> str | None:
+    folder = Path(db).parent
+    if not is_server(db):
+        missing = f"there is no folder {folder}: make it, or name another with --db"
+        return None if folder.is_dir() else missing
+    database = Database(db)
+    try:
+        return await database.complaint()
+    finally:
+        await database.close()
 
 
 def _port(text: str) -> int:
@@ -83,8 +97,8 @@ def _serve(wanted: argparse.Namespace) -> int:
     return serve(Settings(wanted.db, demo=demo), sockets, _welcome(address, wanted.db, demo=demo))
 
 
-def _welcome(address: str, db: Path, *, demo: bool) -> str:
-    lines = ["", f"  The board is at {address}", f"  It is kept in {db.resolve()}", ""]
+def _welcome(address: str, db: str, *, demo: bool) -> str:
+    lines = ["", f"  The board is at {address}", f"  It is kept in {name_of(db)}", ""]
     if demo:
         lines += [
             "  Try this:",

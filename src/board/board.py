@@ -36,6 +36,7 @@ class Board:
     async def running(self, app: object) -> AsyncIterator[None]:
         """From the first table to the last stream."""
         await self.database.create_tables()
+        await self.alimi.store.migrate()
         await self._fill()
         async with self.alimi.lifespan(app):
             yield

@@ -1,45 +1,65 @@
-"""The board's database: one SQLite file, which Alimi shares."""
+"""The board's database, which Alimi shares: one SQLite file, or PostgreSQL."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, event
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import URL, event, make_url, text
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 
 from board.models import Base
 
-#: How long a write waits for another process; within this one, Alimi's writer is quick.
+#: How long a write waits for its turn.
 BUSY_SECONDS = 10
+_SERVER = re.compile(r"postgres(?:ql)?(?:\+\w+)?://")
+#: Ends with the transaction.  One lock for the whole board: nothing to take in the wrong order.
+_TAKE_TURN = text(
+    f"SELECT set_config('lock_timeout', '{BUSY_SECONDS}s', true),"
+    " pg_advisory_xact_lock(hashtextextended('board.turn', 0))"
+)
+_CONTINUE = "SELECT setval(pg_get_serial_sequence('{0}', 'id'), max(id)) FROM {0}"
 
 
 class Database:
     """Hands out transactions.
 
-    The engine is given to `Alimi(…)`, which makes its transactions begin with BEGIN IMMEDIATE: two
-    people who write at once take turns, and nobody decides on rows that are about to change.
+    Writers take turns, so nobody decides on rows that are about to change.  On SQLite `Alimi(…)`
+    sees to that: it lets the engine's transactions begin with BEGIN IMMEDIATE.  On PostgreSQL each
+    begins with a lock; people do not hand cards over so often that they would notice.
     """
 
-    def __init__(self, path: Path) -> None:
-        url = URL.create("sqlite+aiosqlite", database=str(path))
-        self.engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
-        event.listen(self.engine.sync_engine, "connect", _enforce_foreign_keys)
-        reader = self.engine.execution_options(sqlite_begin="DEFERRED")
+    def __init__(self, location: str | Path) -> None:
+        self.url = url_of(location)
+        self.engine, reader = _on_server(self.url) if self._is_server else _on_file(self.url)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._readers = async_sessionmaker(reader, expire_on_commit=False)
 
+    @property
+    def _is_server(self) -> bool:
+        return self.url.get_backend_name() == "postgresql"
+
     async def create_tables(self) -> None:
-        """Make what is missing; Alimi makes its own."""
+        """Make what is missing, once however many start together; Alimi makes its own."""
         async with self.engine.begin() as connection:
+            if self._is_server:
+                await connection.execute(_TAKE_TURN)
             await connection.run_sync(Base.metadata.create_all)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """One write transaction: committed at the end, rolled back on any error."""
         async with self._sessions() as session, session.begin():
+            if self._is_server:
+                await session.execute(_TAKE_TURN)
             yield session
 
     @asynccontextmanager
@@ -48,9 +68,58 @@ class Database:
         async with self._readers() as session, session.begin():
             yield session
 
+    async def complaint(self) -> str | None:
+        """Why it cannot be used, if it cannot."""
+        try:
+            async with self.reading() as session:
+                await session.execute(text("SELECT 1"))
+        except Exception as error:  # noqa: BLE001 - each driver has its own for each reason
+            return f"the database {name_of(self.url)} cannot be used: {error}"
+        return None
+
     async def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, or of the server."""
         await self.engine.dispose()
+
+
+async def continue_numbers(session: AsyncSession, table: type[Base]) -> None:
+    """After rows that brought their own numbers: PostgreSQL does not look at them by itself."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text(_CONTINUE.format(table.__tablename__)))
+
+
+def is_server(location: str | Path) -> bool:
+    """Whether it names a server, and not a file."""
+    return _SERVER.match(str(location)) is not None
+
+
+def name_of(location: str | Path | URL) -> str:
+    """Where the data is, for people: without the password."""
+    url = location if isinstance(location, URL) else url_of(location)
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql").render_as_string()
+    return str(Path(url.database or "").resolve())
+
+
+def url_of(location: str | Path) -> URL:
+    """A file's path, or a postgresql:// URL as psql and others understand it."""
+    if not is_server(location):
+        return URL.create("sqlite+aiosqlite", database=str(location))
+    url = make_url(str(location)).set(drivername="postgresql+asyncpg")
+    options = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+    return url.set(query=options)
+
+
+def _on_file(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine.sync_engine, "connect", _enforce_foreign_keys)
+    return engine, engine.execution_options(sqlite_begin="DEFERRED")
+
+
+def _on_server(url: URL) -> tuple[AsyncEngine, AsyncEngine]:
+    # The server may have been restarted since a connection was used last.
+    engine = create_async_engine(url, pool_pre_ping=True)
+    return engine, engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _enforce_foreign_keys(connection: Any, _record: object) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from board.clock import now_ms
+from board.database import continue_numbers
 from board.models import Card, Comment, Follower, List, User
 from board.passwords import hash_password
 from board.ranks import GAP
@@ -124,7 +125,6 @@ async def create(session: AsyncSession) -> None:
     if await session.scalar(select(func.count()).select_from(User)):
         return
     await _add_users(session)
-    await session.flush()
     now = now_ms()
     for number, (name, cards) in enumerate(BOARD.items(), start=1):
         column = List(name=name, rank=number * GAP)
@@ -138,6 +138,8 @@ async def _add_users(session: AsyncSession) -> None:
     for user_id, name, locale in USERS:
         kept = await asyncio.to_thread(hash_password, PASSWORD)
         session.add(User(id=user_id, name=name, locale=locale, password_hash=kept, demo=True))
+    await session.flush()
+    await continue_numbers(session, User)
 
 
 async def _add_card(

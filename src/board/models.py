@@ -1,4 +1,4 @@
-"""The board's tables.  Alimi's own tables stand beside them in the same file.
+"""The board's tables.  Alimi's own tables stand beside them in the same database.
 
 Times are milliseconds since 1970 UTC.  A `rank` orders cards in a list, and lists on the board; it
 has gaps, so that a move touches one row.
@@ -6,12 +6,17 @@ has gaps, so that a move touches one row.
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
     """What `create_all` makes."""
+
+    # SQLite's integers have 64 bits; milliseconds need them elsewhere too.
+    type_annotation_map: ClassVar = {int: BigInteger().with_variant(Integer, "sqlite")}
 
 
 class User(Base):

@@ -8,8 +8,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`demo` asks for the demo board and is the only thing that lets demo passwords work."""
+    """`demo` asks for the demo board and is the only thing that lets demo passwords work.
 
-    database: Path
+    `database` is a SQLite file or a postgresql:// URL.
+    """
+
+    database: Path | str
     demo: bool = False
     session_days: int = 30
