@@ -8,14 +8,14 @@ from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from alimi import Identity
 from board import pages, sessions
+from board.api import archive, cards, comments, session, streams
 from board.api import board as board_api
-from board.api import cards, comments, session, streams
 from board.api.asking import locale_of
 from board.board import Board
 from board.guard import LIBRARY, Guard
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/api/openapi.json",
     )  # fmt: skip
     app.state.board = board
-    for module in (session, board_api, cards, comments, streams):
+    for module in (session, board_api, archive, cards, comments, streams):
         app.include_router(module.router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC))
@@ -69,7 +69,9 @@ def _answer_problems(app: FastAPI) -> None:
         return error.response(locale_of(request))
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, error: HTTPException) -> JSONResponse:
+    async def http(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 404 and pages.wants_page(request):
+            return pages.missing_page(locale_of(request))
         key = _KEYS.get(error.status_code, "bad_request")
         headers = error.headers
         return Problem(error.status_code, key, headers=headers).response(locale_of(request))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from board import following, lists, ranks, users
@@ -19,6 +19,10 @@ from board.users import MAX_ID
 
 #: What one page can show and one answer carry; archived cards do not count.
 MAX_CARDS = 2_000
+ARCHIVE_PAGE = 50
+
+#: Where in the archive a card is: when it was put away, and its number.
+Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,15 @@ async def get(session: AsyncSession, card_id: int) -> Card:
 async def on_board(session: AsyncSession) -> Sequence[Card]:
     """All that are not archived, in the order of their lists."""
     query = select(Card).where(Card.archived_at.is_(None)).order_by(Card.rank, Card.id)
+    return (await session.scalars(query)).all()
+
+
+async def archived(session: AsyncSession, before: Place | None) -> Sequence[Card]:
+    """A page of what was put away, the latest first."""
+    query = select(Card).where(Card.archived_at.is_not(None))
+    if before is not None:
+        query = query.where(tuple_(Card.archived_at, Card.id) < before)
+    query = query.order_by(Card.archived_at.desc(), Card.id.desc()).limit(ARCHIVE_PAGE)
     return (await session.scalars(query)).all()
 
 

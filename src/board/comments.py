@@ -44,6 +44,16 @@ async def counts(session: AsyncSession) -> dict[int, int]:
     return {row[0]: row[1] for row in await session.execute(query)}
 
 
+async def counts_of(session: AsyncSession, card_ids: Sequence[int]) -> dict[int, int]:
+    """How many each of these cards has."""
+    query = (
+        select(Comment.card_id, func.count())
+        .where(Comment.card_id.in_(card_ids))
+        .group_by(Comment.card_id)
+    )
+    return {row[0]: row[1] for row in await session.execute(query)}
+
+
 async def create(act: Act, card_id: int, text: str) -> Comment:
     """Say something; who does follows the card from then on."""
     card = await cards.get(act.session, card_id)

@@ -1,4 +1,6 @@
-"""If-Match: for those who would rather know than overwrite."""
+"""Entity tags: If-Match for those who would rather know than overwrite, If-None-Match for those who
+have it already.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +24,12 @@ class Expected:
 def etag(version: int) -> str:
     """A card's entity tag: it changes with the card's own fields, not with its comments."""
     return f'"{version}"'
+
+
+def is_known(if_none_match: str | None, tag: str) -> bool:
+    """Whether the asker has it already; a proxy that compresses makes tags weak."""
+    known = {each.removeprefix("W/") for each in _tags(if_none_match or "")}
+    return bool({"*", tag} & known)
 
 
 def _tags(header: str) -> set[str]:

@@ -31,6 +31,9 @@ def _template(name: str) -> Template:
 _BOARD = _template("board.html")
 _LOGIN = _template("login.html")
 _PERSON = _template("person.html")
+_MISSING = _template("missing.html")
+#: What programs ask for: they are told in JSON, whatever they accept.
+_PROGRAMS = ("/api/", "/alimi/", "/sse/", "/static/", "/faces/")
 
 
 @router.get("/")
@@ -58,8 +61,9 @@ async def login_page(board: TheBoard, request: Request, next: str = "/") -> Resp
             people = list(await users.demo_users(session))
     locale = locale_of(request)
     offered = "".join(_person(user) for user in people)
-    how = {"demo": "demo", "open": ""} if people else {"demo": "", "open": " open"}
-    return _page(_LOGIN, locale, {"next": target}, people=offered, **how)
+    demo, is_open = ("demo", "") if people else ("", " open")
+    data = {"next": target}
+    return _page(_LOGIN, locale, data, people=offered, demo=demo, open=is_open)
 
 
 @router.get("/faces/{user_id}.svg")
@@ -72,13 +76,26 @@ async def face(user_id: int, board: TheBoard, asker: Asker) -> Response:
     return Response(faces.picture(user.id, user.name), 200, headers, "image/svg+xml")
 
 
-def _page(template: Template, locale: str, data: dict[str, Any], **values: str) -> Response:
+def wants_page(request: Request) -> bool:
+    """Whether a person with a browser has come to an address that does not exist."""
+    accepted = request.headers.get("accept", "")
+    return "text/html" in accepted and not request.url.path.startswith(_PROGRAMS)
+
+
+def missing_page(locale: str) -> Response:
+    """There is nothing here, and where to go."""
+    return _page(_MISSING, locale, {}, status=404)
+
+
+def _page(
+    template: Template, locale: str, data: dict[str, Any], *, status: int = 200, **values: str
+) -> Response:
     texts = for_pages(locale)
     said = {f"t_{key.replace('.', '_')}": escape(text) for key, text in texts.items()}
     # "<" would let a text end the block that it stands in.
     block = json.dumps({**data, "texts": texts}, ensure_ascii=False).replace("<", "\\u003c")
     html = template.substitute(said, locale=locale, data=block, **values)
-    return HTMLResponse(html, headers={"Content-Language": locale, "Vary": "Cookie"})
+    return HTMLResponse(html, status, {"Content-Language": locale, "Vary": "Cookie"})
 
 
 def _person(user: User) -> str:

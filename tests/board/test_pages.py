@@ -173,3 +173,21 @@ async def test_modules_are_asked_for_at_once(emma: Person) -> None:
     named = set(re.findall(r'"/static/(\w+\.js)"', page))
     modules = {each.name for each in files("board").joinpath("static").iterdir()}
     assert named == {name for name in modules if name.endswith(".js")} - {"login.js"}
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "There is nothing here"), ("ko-KR,ko", "여기에는 아무것도")]
+)
+async def test_an_unknown_address_is_explained(bench: Bench, language: str, words: str) -> None:
+    """A browser gets a page that leads back, in its language; programs get problem+json."""
+    stranger = await bench.stranger(**{"Accept-Language": language})
+    page = await stranger.get("/nope", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; ")
+    assert words in page.text
+    assert 'href="/"' in page.text
+    for path, accept in (("/nope", "*/*"), ("/api/nope", "text/html"), ("/static/x", "text/html")):
+        answer = await stranger.get(path, headers={"Accept": accept})
+        assert answer.status_code == 404
+        assert answer.headers["content-type"] == "application/problem+json"

@@ -349,7 +349,7 @@ async def test_what_was_not_done_is_not_shown(
     await emma.context.set_offline(True)
     button = emma.dialog.get_by_role("button", name="박도현", exact=True)
     await button.click()
-    await expect(emma.dialog.locator("#note")).to_contain_text("Check your connection")
+    await expect(emma.page.locator("#note")).to_contain_text("Check your connection")
     await expect(button).to_have_attribute("aria-pressed", "false")
     await expect(emma.card(12)).to_contain_text("Assigned to Emma Reid")
 

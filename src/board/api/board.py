@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from board import cards, comments, lists, users
+from fastapi import APIRouter, Header, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from board import cards, changes, comments, lists, users
 from board.api.asking import Asker, TheBoard
 from board.api.shapes import BoardShape, CardSummary, ListShape, NewList, UserShape
+from board.etags import is_known
 
 router = APIRouter(prefix="/api", tags=["board"])
 
 
-@router.get("/board")
-async def read_board(board: TheBoard, asker: Asker) -> BoardShape:
-    """Lists, cards and users, from one snapshot."""
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
+
+
+@router.get("/board", response_model=BoardShape, responses={304: {"description": "Not modified"}})
+async def read_board(
+    board: TheBoard, asker: Asker, response: Response, known: IfNoneMatch = None
+) -> BoardShape | Response:
+    """Lists, cards and users, from one snapshot; 304 to who has it already."""
     del asker
     async with board.database.reading() as session:
-        counts = await comments.counts(session)
-        return BoardShape(
-            lists=[ListShape.of(each) for each in await lists.in_order(session)],
-            cards=[
-                CardSummary.of(card, counts.get(card.id, 0))
-                for card in await cards.on_board(session)
-            ],
-            users=[UserShape(id=i, name=n) for i, n in (await users.names(session)).items()],
-        )
+        headers = {"ETag": await changes.board_tag(session)}
+        if is_known(known, headers["ETag"]):
+            return Response(status_code=304, headers=headers)
+        response.headers.update(headers)
+        return await _shape(session)
+
+
+async def _shape(session: AsyncSession) -> BoardShape:
+    counts = await comments.counts(session)
+    return BoardShape(
+        lists=[ListShape.of(each) for each in await lists.in_order(session)],
+        cards=[
+            CardSummary.of(card, counts.get(card.id, 0)) for card in await cards.on_board(session)
+        ],
+        users=[UserShape(id=i, name=n) for i, n in (await users.names(session)).items()],
+    )
 
 
 @router.post("/lists", status_code=201)

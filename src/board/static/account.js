@@ -2,6 +2,7 @@
 
 import { call, Problem, toLogin } from "./api.js";
 import { h } from "./dom.js";
+import { forgetDrafts, forgetOthersDrafts } from "./drafts.js";
 import { excuse } from "./notes.js";
 import { initials, page, t } from "./page.js";
 import { onSessionChange, sessionChanged } from "./session.js";
@@ -17,10 +18,12 @@ export function showAccount() {
   document.getElementById("log-out")?.addEventListener("click", () => {
     call("DELETE", "session").then(leave).catch(excuse);
   });
+  forgetOthersDrafts();
   onSessionChange(look);
 }
 
 function leave() {
+  forgetDrafts();
   sessionChanged();
   toLogin();
 }

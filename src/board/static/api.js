@@ -17,7 +17,20 @@ export class Problem extends Error {
  * @param {unknown} [body] @param {Record<string, string>} [headers]
  * @returns {Promise<any>}
  */
-export async function call(method, path, body, headers = {}) {
+export async function call(method, path, body, headers) {
+  const response = await send(method, path, body, headers);
+  return response.status === 204 ? null : response.json();
+}
+
+/** Read what may be known already; null: it is as it was. @param {string} path @param {string} tag of what is known, or "" */
+export async function readIfChanged(path, tag) {
+  const response = await send("GET", path, undefined, tag ? { "If-None-Match": tag } : {});
+  if (response.status === 304) return null;
+  return { told: await response.json(), tag: response.headers.get("ETag") ?? "" };
+}
+
+/** @param {string} method @param {string} path @param {unknown} body @param {Record<string, string>} [headers] */
+async function send(method, path, body, headers = {}) {
   /** @type {RequestInit} */
   const request = { method, headers: { ...whose(), ...headers } };
   if (body !== undefined) {
@@ -27,9 +40,8 @@ export async function call(method, path, body, headers = {}) {
   const response = await fetch(`/api/${path}`, request).catch(() => {
     throw new Problem(0, "");
   });
-  if (response.status === 204) return null;
+  if (response.ok || response.status === 304) return response;
   const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
   if (answer.type === CHANGED) return leave();
   if (response.status === 401 && path !== "session") toLogin();
   throw new Problem(response.status, answer.detail || "");

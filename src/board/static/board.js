@@ -3,6 +3,7 @@
 import { call } from "./api.js";
 import { CardView } from "./card.js";
 import { arrange, h, icon } from "./dom.js";
+import { keepDraft, withDraft } from "./drafts.js";
 import { excuse } from "./notes.js";
 import { counted, t } from "./page.js";
 import { state } from "./state.js";
@@ -27,7 +28,7 @@ class ListView {
     this.head = h("header", {}, heading, this.count, this.rename);
     this.cards = h("ol", { class: "cards", "aria-labelledby": `list-${id}` });
     this.empty = h("p", { class: "empty" }, t("empty_list"));
-    this.adder = adder(t("add_card"), t("new_card"), 200, (title) =>
+    this.adder = adder(t("add_card"), t("new_card"), 200, `new-card ${id}`, (title) =>
       call("POST", "cards", { list_id: id, title }),
     );
     this.element = h("section", { class: "list", "data-list": id, "aria-labelledby": `list-${id}` });
@@ -79,8 +80,8 @@ class ListView {
   }
 }
 
-/** A button that becomes a field. @param {string} label @param {string} hint @param {number} most @param {(text: string) => Promise<unknown>} send */
-function adder(label, hint, most, send) {
+/** A button that becomes a field. @param {string} label @param {string} hint @param {number} most @param {string} key of its draft @param {(text: string) => Promise<unknown>} send */
+function adder(label, hint, most, key, send) {
   const input = h("input", { maxlength: most, required: true, placeholder: hint, "aria-label": hint });
   const button = h("button", { type: "button", class: "quiet add" }, icon("plus"), label);
   const form = h("form", { class: "adder", hidden: true }, input, h("button", { class: "primary" }, t("add")));
@@ -89,6 +90,10 @@ function adder(label, hint, most, send) {
     button.hidden = on;
     (on ? input : button).focus();
   };
+  withDraft(input, key);
+  // Begun before: there it is, and nobody is taken there.
+  form.hidden = !input.value;
+  button.hidden = !form.hidden;
   button.addEventListener("click", () => open(true));
   form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape" && !event.isComposing) open(false);
@@ -110,6 +115,7 @@ function adder(label, hint, most, send) {
       input.value = text;
       return excuse(problem);
     }
+    keepDraft(key, input.value);
     await state.load().catch(excuse);
     // One more: lists are written in one go.
     input.scrollIntoView({ block: "nearest" });
@@ -120,7 +126,7 @@ function adder(label, hint, most, send) {
 const moreLists = h(
   "div",
   { class: "list more" },
-  adder(t("add_list"), t("list_name"), 60, (name) => call("POST", "lists", { name })),
+  adder(t("add_list"), t("list_name"), 60, "new-list", (name) => call("POST", "lists", { name })),
 );
 
 const seen = new IntersectionObserver(
@@ -142,7 +148,9 @@ function viewOf(card) {
 }
 
 export function render() {
-  for (const id of cards.keys()) if (!state.card(id)) cards.delete(id);
+  const held = whereFocused();
+  const present = new Set(state.cards.map((card) => card.id));
+  for (const id of cards.keys()) if (!present.has(id)) cards.delete(id);
   for (const list of state.lists) {
     if (!lists.has(list.id)) lists.set(list.id, new ListView(list.id));
     lists.get(list.id)?.update(list);
@@ -151,6 +159,26 @@ export function render() {
   arrange(board, [...views.map((view) => view.element), moreLists]);
   arrange(jumps, views.map((view) => view.jump));
   board.setAttribute("aria-busy", "false");
+  if (held && !board.contains(document.activeElement)) focusNear(held.id, held);
+}
+
+/** The card that has the focus, and its place as it is shown. */
+function whereFocused() {
+  const link = /** @type {HTMLElement | null} */ (board.querySelector("a[data-card]:focus"));
+  const slot = link?.closest(".slot");
+  const list = /** @type {HTMLElement | null | undefined} */ (link?.closest("[data-list]"));
+  if (!link || !slot?.parentElement || !list) return null;
+  const position = [...slot.parentElement.children].indexOf(slot);
+  return { id: Number(link.dataset.card), list: Number(list.dataset.list), position };
+}
+
+/** To a card; gone, to who stands in its place, else to what makes a new one there. */
+/** @param {number} id @param {{list: number, position: number}} place */
+export function focusNear(id, { list, position }) {
+  const others = state.in(list);
+  const heir = others[Math.min(Math.max(0, position), others.length - 1)];
+  const target = linkOf(id) ?? linkOf(heir?.id) ?? lists.get(list)?.adder.querySelector(".add") ?? board;
+  target.focus();
 }
 
 /** @param {number} id */

@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { arrange, face, h } from "./dom.js";
+import { draft, keepDraft, withDraft } from "./drafts.js";
 import { withMentions } from "./mention.js";
 import { excuse } from "./notes.js";
 import { ago, page, t, when } from "./page.js";
@@ -24,6 +25,8 @@ export class Comments {
     this.list = h("ol", { class: "comments" });
     this.more = h("button", { type: "button", class: "quiet", click: () => this.#showEarlier() }, t("more_comments"));
     this.field = h("textarea", { rows: 2, maxlength: 5000, required: true, placeholder: t("comment_hint"), "aria-label": t("comment_hint") });
+    this.key = `comment ${card}`;
+    withDraft(this.field, this.key);
     this.field.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
     });
@@ -66,20 +69,25 @@ export class Comments {
     const text = h("p", { class: "prose", dir: "auto" }, ...rich(comment.text));
     const body = h("div", { class: "comment-body" }, head, text);
     if (comment.author_id === page.me?.id) {
-      const click = () => this.#edit(comment, body, text);
+      const click = () => this.#edit(comment, body, text).focus();
       head.append(h("button", { type: "button", class: "quiet small", click }, t("edit")));
+      if (draft(`edit ${comment.id}`)) this.#edit(comment, body, text);
     }
     return h("li", {}, face(author), body);
   }
 
   /** @param {Comment} comment @param {HTMLElement} body @param {HTMLElement} text */
   #edit(comment, body, text) {
-    if (body.querySelector("form")) return;
+    const present = body.querySelector("textarea");
+    if (present) return present;
+    const key = `edit ${comment.id}`;
     const field = h("textarea", { maxlength: 5000, required: true, "aria-label": t("edit") });
-    field.value = comment.text;
+    withDraft(field, key);
+    field.value ||= comment.text;
     const stop = () => {
+      keepDraft(key, "");
       form.replaceWith(text);
-      /** @type {HTMLElement | null} */ (body.querySelector("button"))?.focus();
+      body.querySelector("button")?.focus();
     };
     const submit = async (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -88,6 +96,7 @@ export class Comments {
         stop();
         this.#views.delete(comment.id);
         this.#take([changed]);
+        this.#views.get(comment.id)?.element.querySelector("button")?.focus();
       } catch (problem) {
         excuse(problem);
       }
@@ -96,7 +105,7 @@ export class Comments {
     const buttons = h("div", { class: "buttons" }, h("button", { class: "primary" }, t("save")), cancel);
     const form = h("form", { class: "say", submit }, withMentions(field), buttons);
     text.replaceWith(form);
-    field.focus();
+    return field;
   }
 
   async #showEarlier() {
@@ -118,6 +127,7 @@ export class Comments {
     this.field.value = "";
     try {
       this.#take([await call("POST", `cards/${this.card}/comments`, { text })]);
+      keepDraft(this.key, this.field.value);
       this.form.scrollIntoView({ block: "nearest" });
     } catch (problem) {
       this.field.value = text;

@@ -2,11 +2,12 @@
 
 import { Assignee } from "./assignee.js";
 import { call, Problem } from "./api.js";
-import { linkOf } from "./board.js";
+import { focusNear } from "./board.js";
 import { Comments } from "./comments.js";
 import { h, icon, set } from "./dom.js";
-import { comeHome, excuse, tell } from "./notes.js";
+import { excuse, tell } from "./notes.js";
 import { ago, page, t, when } from "./page.js";
+import { lay, lift } from "./sheet.js";
 import { state } from "./state.js";
 import { Words } from "./words.js";
 
@@ -20,6 +21,8 @@ let asked = 0;
 class CardPage {
   /** Going through the lists with arrow keys moves nothing until one stays. */
   #byArrow = false;
+  /** Where it stands on the board, or stood last. */
+  place = { list: 0, position: 0 };
 
   /** @param {any} card */
   constructor(card) {
@@ -51,6 +54,7 @@ class CardPage {
   /** @param {any} card */
   update(card) {
     this.card = card;
+    if (state.card(this.id)) this.place = state.place(this.id);
     this.words.update(card);
     this.assignee.update(card.assignee_id);
     if (document.activeElement !== this.list) this.#showLists();
@@ -115,9 +119,16 @@ class CardPage {
     shut();
     tell(t("archived", { title }), {
       label: t("undo"),
-      act: () => call("PATCH", `cards/${id}`, { archived: false }).then(() => state.load()).catch(excuse),
+      act: () => restore(id, this.place).catch(excuse),
     });
   }
+}
+
+/** @param {number} id @param {{list: number, position: number}} place */
+async function restore(id, place) {
+  await call("PATCH", `cards/${id}`, { archived: false });
+  await state.load();
+  focusNear(id, place);
 }
 
 /** Open a card. @param {number} id @param {"push" | "keep"} mode "keep": the address is there already */
@@ -127,13 +138,9 @@ export async function openCard(id, mode) {
     const card = await call("GET", `cards/${id}`);
     if (turn !== asked) return;
     open = new CardPage(card);
-    comeHome();
     dialog.replaceChildren(...open.elements());
     if (mode === "push") address(card.url);
-    if (!dialog.open) dialog.showModal();
-    // Read what it is before changing anything of it; the first field would raise a phone's keys.
-    dialog.focus();
-    dialog.scrollTop = 0;
+    lay(dialog, shut);
     await open.comments.load();
   } catch (problem) {
     if (problem instanceof Problem && problem.status === 404) gone();
@@ -152,32 +159,30 @@ function gone() {
   tell(t("gone"));
 }
 
-/** Somebody changed something. @param {number | null} id the card, or null for all */
-export async function refreshCard(id) {
-  if (!open || !dialog.open || (id !== null && id !== open.id)) return;
-  await open.refresh();
+/** Whether this card is before the reader's eyes. @param {number} id */
+export const isOpen = (id) => open?.id === id;
+
+/** Somebody changed something. @param {(number | null)[]} ids of cards; null stands for all */
+export async function refreshCard(ids) {
+  if (open && (ids.includes(null) || ids.includes(open.id))) await open.refresh();
 }
 
 function shut() {
-  if (dialog.open) dialog.close();
-  else closed();
-}
-
-function closed() {
-  const id = open?.id;
-  open = null;
-  comeHome();
-  dialog.replaceChildren();
-  document.title = t("app");
+  close();
   if (history.state?.pushed) history.back();
   else if (location.pathname !== "/") history.replaceState(null, "", "/");
-  if (id) linkOf(id)?.focus();
+}
+
+function close() {
+  const { id, place } = open ?? { id: 0, place: { list: 0, position: 0 } };
+  open = null;
+  lift();
+  dialog.replaceChildren();
+  document.title = t("app");
+  focusNear(id, place);
 }
 
 export function listenToDialog() {
-  dialog.addEventListener("close", () => open && closed());
-  // A click beside the card closes it; one that began inside (selecting text) does not.
-  dialog.addEventListener("mousedown", (event) => event.target === dialog && isOutside(event) && shut());
   addEventListener("popstate", follow);
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element && event.target.closest("a[data-card]");
@@ -192,19 +197,5 @@ export function listenToDialog() {
 function follow() {
   const id = Number(/^\/cards\/(\d+)$/.exec(location.pathname)?.[1]);
   if (id) openCard(id, "keep");
-  else if (dialog.open) {
-    const back = linkOf(open?.id ?? 0);
-    open = null;
-    dialog.close();
-    comeHome();
-    dialog.replaceChildren();
-    document.title = t("app");
-    back?.focus();
-  }
-}
-
-/** @param {MouseEvent} event */
-function isOutside({ clientX: x, clientY: y }) {
-  const { left, right, top, bottom } = dialog.getBoundingClientRect();
-  return x < left || x > right || y < top || y > bottom;
+  else if (open) close();
 }

@@ -6,28 +6,37 @@ import { state } from "./state.js";
 
 const START_PX = 6;
 const REST_MS = 350;
-const EDGE_PX = 56;
-const SCROLL_PX = 14;
+/** So near to an edge the board and the list come along, the faster the nearer. */
+const EDGE_PX = 72;
+const SPEED_PX_S = 1_600;
+/** A page that was busy makes no leap. */
+const FRAME_MS = 50;
+
+const board = /** @type {HTMLElement} */ (document.getElementById("board"));
 
 /** @type {Drag | null} */
 let drag = null;
 
+/** The card itself moves through the lists as it will stand there; the state learns of it at the end. */
 class Drag {
   /** @type {HTMLElement | null} */
   #ghost = null;
   #timer = 0;
   #frame = 0;
+  #painted = 0;
 
   /** @param {HTMLElement} link @param {PointerEvent} event */
   constructor(link, event) {
     this.link = link;
     this.id = Number(link.dataset.card);
+    this.slot = /** @type {HTMLElement} */ (slotOf(this.id));
     this.pointer = event.pointerId;
     this.start = { x: event.clientX, y: event.clientY };
     this.at = this.start;
     this.from = state.place(this.id);
     if (event.pointerType !== "mouse") this.#timer = setTimeout(() => this.lift(), REST_MS);
     this.isMouse = event.pointerType === "mouse";
+    this.focused = false;
   }
 
   get lifted() {
@@ -37,16 +46,15 @@ class Drag {
   /** @param {PointerEvent} event */
   move(event) {
     this.at = { x: event.clientX, y: event.clientY };
-    const far = Math.hypot(this.at.x - this.start.x, this.at.y - this.start.y) > START_PX;
-    if (!this.lifted && far) {
-      if (this.isMouse) this.lift();
-      else stop(); // it scrolls
-    }
-    if (this.lifted) this.#follow();
+    if (this.lifted) return;
+    if (Math.hypot(this.at.x - this.start.x, this.at.y - this.start.y) <= START_PX) return;
+    if (this.isMouse) this.lift();
+    else stop(); // it scrolls
   }
 
   lift() {
     state.hold();
+    this.focused = document.activeElement === this.link;
     const box = this.link.getBoundingClientRect();
     const ghost = /** @type {HTMLElement} */ (this.link.cloneNode(true));
     ghost.removeAttribute("data-card");
@@ -58,49 +66,70 @@ class Drag {
     ghost.style.top = `${box.top}px`;
     document.body.append(ghost);
     document.body.classList.add("dragging");
-    slotOf(this.id)?.classList.add("lifted");
+    this.slot.classList.add("lifted");
     this.#ghost = ghost;
-    this.#scroll();
-    this.#follow();
+    this.#painted = performance.now();
+    this.#frame = requestAnimationFrame(this.#paint);
   }
 
-  #follow() {
+  /** Once a frame, however many moves came. @param {number} now */
+  #paint = (now) => {
     const { x, y } = this.at;
     this.#ghost?.style.setProperty("translate", `${x - this.start.x}px ${y - this.start.y}px`);
-    const list = document.elementFromPoint(x, y)?.closest("[data-list]");
-    if (!list) return;
-    const id = Number(/** @type {HTMLElement} */ (list).dataset.list);
-    const others = [...list.querySelectorAll(".slot:not(.lifted)")];
-    const position = others.filter((slot) => middle(slot) < y).length;
-    const now = state.place(this.id);
-    if (now.list !== id || now.position !== position) state.move(this.id, id, position);
-  }
-
-  /** Near an edge the board and the list come along. */
-  #scroll = () => {
-    const board = /** @type {HTMLElement} */ (document.getElementById("board"));
-    const box = board.getBoundingClientRect();
-    board.scrollLeft += towards(this.at.x, box.left, box.right);
-    const cards = document.elementFromPoint(this.at.x, this.at.y)?.closest(".list")?.querySelector(".cards");
-    if (cards) {
-      const { top, bottom } = cards.getBoundingClientRect();
-      cards.scrollTop += towards(this.at.y, top, bottom);
-    }
-    this.#frame = requestAnimationFrame(this.#scroll);
+    const list = this.#under();
+    this.#scroll(list, Math.min(FRAME_MS, Math.max(0, now - this.#painted)) / 1000);
+    this.#painted = now;
+    if (list) this.#settle(list);
+    this.#frame = requestAnimationFrame(this.#paint);
   };
 
+  /** The list at the pointer, or at the edge that it has left the board by. */
+  #under() {
+    const { left, right, top, bottom } = board.getBoundingClientRect();
+    const x = Math.min(Math.max(this.at.x, left + 1), right - 1);
+    const y = Math.min(Math.max(this.at.y, top + 1), Math.min(bottom, innerHeight) - 1);
+    return document.elementFromPoint(x, y)?.closest("[data-list]");
+  }
+
+  /** @param {Element | null | undefined} list @param {number} seconds */
+  #scroll(list, seconds) {
+    const { x, y } = this.at;
+    const most = SPEED_PX_S * seconds;
+    const { left, right } = board.getBoundingClientRect();
+    pull(board, most * nearness(x, left, right), 0);
+    const cards = list?.querySelector(".cards");
+    if (cards) {
+      const { top, bottom } = cards.getBoundingClientRect();
+      pull(cards, 0, most * nearness(y, top, bottom));
+    }
+    // Where there is little height the page itself scrolls.
+    const page = document.scrollingElement;
+    if (page && page.scrollHeight > innerHeight) pull(page, 0, most * nearness(y, 0, innerHeight));
+  }
+
+  /** @param {Element} list */
+  #settle(list) {
+    const cards = /** @type {Element} */ (list.querySelector(".cards"));
+    const others = [...cards.children].filter((slot) => slot !== this.slot);
+    const before = others[placeAmong(others, this.at.y)] ?? null;
+    const there = this.slot.parentElement === cards && this.slot.nextElementSibling === before;
+    if (!there) cards.insertBefore(this.slot, before);
+  }
+
   drop() {
-    const now = state.place(this.id);
-    const moved = now.list !== this.from.list || now.position !== this.from.position;
+    const list = Number(/** @type {HTMLElement} */ (this.slot.closest("[data-list]")).dataset.list);
+    const position = [...(this.slot.parentElement?.children ?? [])].indexOf(this.slot);
     this.end();
+    const moved = list !== this.from.list || position !== this.from.position;
+    if (moved) state.move(this.id, list, position);
     const sent = moved ? state.sendMove(this.id, this.from).catch(excuse) : Promise.resolve();
     sent.then(() => state.release()).catch(excuse);
   }
 
   cancel() {
     if (!this.lifted) return this.end();
-    state.move(this.id, this.from.list, this.from.position);
     this.end();
+    state.move(this.id, this.from.list, this.from.position);
     state.release().catch(excuse);
   }
 
@@ -109,7 +138,9 @@ class Drag {
     cancelAnimationFrame(this.#frame);
     this.#ghost?.remove();
     document.body.classList.remove("dragging");
-    slotOf(this.id)?.classList.remove("lifted");
+    this.slot.classList.remove("lifted");
+    // Moving through the lists it has lost the focus.
+    if (this.focused) this.link.focus({ preventScroll: true });
   }
 }
 
@@ -118,8 +149,7 @@ function stop() {
   drag = null;
 }
 
-/** @param {HTMLElement} board */
-export function listenToPointers(board) {
+export function listenToPointers() {
   board.addEventListener("pointerdown", (event) => {
     const link = event.target instanceof Element && event.target.closest("[data-card]");
     if (drag || !link || event.button !== 0 || event.ctrlKey || event.metaKey) return;
@@ -152,14 +182,30 @@ function swallowClick() {
   setTimeout(() => removeEventListener("click", swallow, { capture: true }));
 }
 
-/** @param {Element} slot */
-function middle(slot) {
-  const { top, height } = slot.getBoundingClientRect();
-  return top + height / 2;
+/** How many of these stand above; they are in order, so few need to be looked at. */
+/** @param {Element[]} slots @param {number} y */
+function placeAmong(slots, y) {
+  let low = 0;
+  let high = slots.length;
+  while (low < high) {
+    const at = (low + high) >> 1;
+    const { top, height } = slots[at].getBoundingClientRect();
+    if (top + height / 2 < y) low = at + 1;
+    else high = at;
+  }
+  return low;
 }
 
-/** @param {number} at @param {number} low @param {number} high */
-function towards(at, low, high) {
-  if (at < low + EDGE_PX) return -SCROLL_PX;
-  return at > high - EDGE_PX ? SCROLL_PX : 0;
+/** From -1 at the low edge, or beyond, to 1 at the high one. @param {number} at @param {number} low @param {number} high */
+function nearness(at, low, high) {
+  // In a small box both edges are near: its middle stays calm.
+  const edge = Math.min(EDGE_PX, (high - low) / 4);
+  if (edge <= 0) return 0;
+  if (at < low + edge) return -Math.min(1, (low + edge - at) / edge);
+  return at > high - edge ? Math.min(1, (at - high + edge) / edge) : 0;
+}
+
+/** @param {Element} element @param {number} x @param {number} y */
+function pull(element, x, y) {
+  if (x || y) element.scrollBy({ left: x, top: y, behavior: "instant" });
 }

@@ -1,12 +1,14 @@
 /** The board's page. */
 
 import { showAccount } from "./account.js";
+import { listenToArchive } from "./archive.js";
 import { render } from "./board.js";
 import { listenToDialog, openCard } from "./dialog.js";
 import { listenToPointers } from "./drag.js";
 import { listenToKeys } from "./keys.js";
 import { listenToBell } from "./live.js";
 import { excuse } from "./notes.js";
+import { listenToSheets } from "./sheet.js";
 import { state } from "./state.js";
 
 const board = /** @type {HTMLElement} */ (document.getElementById("board"));
@@ -14,8 +16,10 @@ const board = /** @type {HTMLElement} */ (document.getElementById("board"));
 state.addEventListener("change", render);
 showAccount();
 listenToBell();
+listenToSheets();
+listenToArchive();
 listenToKeys(board);
-listenToPointers(board);
+listenToPointers();
 
 // Without the address: a "#board" there would take the focus at each step back.
 document.querySelector(".skip")?.addEventListener("click", (event) => {

@@ -8,37 +8,28 @@ const status = /** @type {HTMLElement} */ (document.getElementById("status"));
 const note = /** @type {HTMLElement} */ (document.getElementById("note"));
 const SHOWN_MS = 7_000;
 let timer = 0;
+/** Where the focus was before it came to the note. @type {HTMLElement | null} */
+let home = null;
 
-/** Outside an open modal dialog nothing is heard and nothing can be clicked. */
-function settle(home = document.querySelector("dialog:modal") ?? document.body) {
-  if (note.parentElement !== home) home.append(status, note);
-}
-
-/** The dialog is about to be emptied: what is said stays. */
-export function comeHome() {
-  const shown = note.matches(":popover-open");
-  settle(document.body);
-  if (shown && !note.matches(":popover-open")) note.showPopover();
-}
+note.addEventListener("focusin", ({ relatedTarget: from }) => {
+  if (from instanceof HTMLElement && !note.contains(from)) home = from;
+});
 
 /** @param {string} text */
 export function announce(text) {
-  settle();
   status.textContent = text;
 }
 
 /** @param {string} text @param {{label: string, act: () => void}} [action] */
 export function tell(text, action) {
   clearTimeout(timer);
-  settle();
+  giveBack();
   const act = () => {
     hide();
     action?.act();
   };
   note.replaceChildren(h("span", {}, text));
   if (action) note.append(h("button", { type: "button", click: act }, action.label));
-  // Shown anew, it lies above a dialog that was opened since.
-  if (note.matches(":popover-open")) note.hidePopover();
   note.showPopover();
   announce(text);
   timer = setTimeout(hideUnlessUsed, SHOWN_MS);
@@ -51,7 +42,15 @@ function hideUnlessUsed() {
 
 function hide() {
   clearTimeout(timer);
+  giveBack();
   note.hidePopover();
+}
+
+/** The focus does not vanish with the note. */
+function giveBack() {
+  if (!note.matches(":focus-within")) return;
+  const there = home?.isConnected && home.checkVisibility();
+  (there ? home : document.getElementById("board"))?.focus();
 }
 
 /** Say what went wrong. @param {unknown} problem */

@@ -1,6 +1,6 @@
 /** The board as the server told it last, and what this page has changed since. */
 
-import { call } from "./api.js";
+import { call, readIfChanged } from "./api.js";
 
 /** @typedef {{id: number, name: string}} User */
 /** @typedef {{id: number, name: string}} List */
@@ -18,6 +18,11 @@ class State extends EventTarget {
   cards = [];
   /** @type {Map<number, User>} */
   users = new Map();
+  /** As the server told it. @type {{lists: List[], cards: Card[], users: User[]}} */
+  #told = { lists: [], cards: [], users: [] };
+  #tag = "";
+  /** Whether something was moved or changed here since. */
+  #touched = false;
   /** While somebody moves a card here, the others' changes wait. */
   #held = false;
   #wanted = false;
@@ -36,14 +41,19 @@ class State extends EventTarget {
   async #load() {
     while (this.#wanted && !this.#held) {
       this.#wanted = false;
-      const told = await call("GET", "board");
+      const answer = await readIfChanged("board", this.#tag);
       if (this.#held) this.#wanted = true;
-      else this.#take(told);
+      else if (answer) this.#take(answer.told, answer.tag);
+      else if (this.#touched) this.#take(this.#told, this.#tag);
     }
   }
 
-  /** @param {{lists: List[], cards: Card[], users: User[]}} told */
-  #take({ lists, cards, users }) {
+  /** @param {{lists: List[], cards: Card[], users: User[]}} told @param {string} tag */
+  #take(told, tag) {
+    const { lists, cards, users } = told;
+    this.#told = told;
+    this.#tag = tag;
+    this.#touched = false;
     this.lists = lists;
     this.cards = cards;
     this.users = new Map(users.map((user) => [user.id, user]));
@@ -88,12 +98,14 @@ class State extends EventTarget {
     const before = others.filter((each) => each.list_id === list)[position];
     others.splice(before ? others.indexOf(before) : others.length, 0, { ...card, list_id: list });
     this.cards = others;
+    this.#touched = true;
     this.#changed();
   }
 
   /** Change what a card shows, here only. @param {number} id @param {Partial<Card>} fields */
   patch(id, fields) {
     this.cards = this.cards.map((card) => (card.id === id ? { ...card, ...fields } : card));
+    this.#touched = true;
     this.#changed();
   }
 

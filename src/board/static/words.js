@@ -2,6 +2,7 @@
 
 import { call, Problem } from "./api.js";
 import { h } from "./dom.js";
+import { draft, keepDraft } from "./drafts.js";
 import { withMentions } from "./mention.js";
 import { excuse } from "./notes.js";
 import { t } from "./page.js";
@@ -36,9 +37,32 @@ export class Words {
     const keydown = (/** @type {KeyboardEvent} */ event) => this.#textKey(event);
     this.form = h("form", { class: "say", hidden: true, submit, keydown }, withMentions(this.field));
     this.form.append(h("div", { class: "buttons" }, h("button", { class: "primary" }, t("save")), cancel));
+    this.field.addEventListener("input", () => this.#keep());
     const heading = h("h3", { id: "description" }, t("description"));
     const head = h("div", { class: "section-head" }, heading, this.edit);
     this.element = h("section", { "aria-labelledby": "description" }, head, this.theirs, this.text, this.form);
+    this.#goOn();
+  }
+
+  get #key() {
+    return `description ${this.id}`;
+  }
+
+  /** With what was read when it was begun: others may have written since. */
+  #keep() {
+    const { version, description } = this.#base;
+    keepDraft(this.#key, JSON.stringify({ text: this.field.value, version, description }));
+  }
+
+  /** What was begun before stands there again. */
+  #goOn() {
+    const kept = draft(this.#key);
+    if (!kept) return;
+    const { text, version, description } = JSON.parse(kept);
+    this.#editing = true;
+    this.#base = { version, description };
+    this.field.value = text;
+    this.#show();
   }
 
   /** @param {any} card */
@@ -58,15 +82,11 @@ export class Words {
 
   /** @param {KeyboardEvent} event */
   #titleKey(event) {
-    if (event.isComposing) return;
-    if (event.key === "Escape") {
-      this.#resetTitle();
-      event.preventDefault();
-    }
-    if (event.key === "Enter" || event.key === "Escape") {
-      event.preventDefault();
-      this.title.blur();
-    }
+    if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return;
+    if (event.key === "Escape") this.#resetTitle();
+    event.preventDefault();
+    // Left, it is saved.
+    this.title.closest("dialog")?.focus({ preventScroll: true });
   }
 
   /** Once theirs has been shown, that is what one writes over. */
@@ -123,6 +143,7 @@ export class Words {
 
   #close() {
     this.#editing = false;
+    keepDraft(this.#key, "");
     this.theirs.hidden = true;
     this.#show();
     this.edit.focus();
@@ -138,10 +159,9 @@ export class Words {
   #textKey(event) {
     if (event.isComposing || event.defaultPrevented) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.form.requestSubmit();
-    if (event.key !== "Escape") return;
-    // Escape leaves the field, not the whole card with what was written.
+    if (event.key !== "Escape" || this.field.value !== this.#card.description) return;
     event.preventDefault();
-    if (this.field.value === this.#card.description) this.#close();
+    this.#close();
   }
 
   /** @param {Event} event */
@@ -161,6 +181,7 @@ export class Words {
     const same = card.description === this.#base.description;
     this.changed(card);
     this.#base = card;
+    this.#keep();
     // Somebody moved the card, or gave it away: that is no reason to ask.
     if (same) return this.form.requestSubmit();
     this.theirs.replaceChildren(h("p", {}, t("conflict")), h("div", { class: "prose" }, ...rich(card.description)));
