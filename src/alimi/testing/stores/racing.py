@@ -6,7 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from alimi.model import Changes, Notification, Retention, Retraction, now_ms
+from alimi.model import (
+    Changes,
+    Counts,
+    Notification,
+    PageQuery,
+    Retention,
+    Retraction,
+    Swept,
+    now_ms,
+)
 from alimi.testing.stores.harness import (
     DAY,
     FullStore,
@@ -77,6 +86,48 @@ class RacingTests(StoreHarness):
         await follow()
         assert followed == {r.id: r for r in (await read(store)).items}  # type: ignore[union-attr]
         await audit(store)
+
+    async def test_g5_rows_and_head_are_of_one_moment(
+        self, store: FullStore, other: FullStore
+    ) -> None:
+        """G5: no read answers a head whose rows it does not hold, however it meets a commit."""
+
+        async def write() -> None:
+            for _ in range(60):
+                await deliver(store, event())
+
+        async def follow() -> None:
+            position = 0
+            while position < 60:
+                (changes,) = await other.changes_after([("anna", position)], 1000)
+                assert list(versions(changes)) == list(range(position + 1, changes.head + 1))
+                assert changes.counts == Counts(changes.head, changes.head)
+                position = changes.upto
+
+        async def turn_pages() -> None:
+            head = 0
+            while head < 60:
+                page = await other.page("anna", PageQuery(limit=1000))
+                head = page.head
+                assert [row.version for row in page.items] == list(range(head, 0, -1))
+                assert page.counts == Counts(head, head)
+
+        await asyncio.gather(write(), follow(), turn_pages())
+
+    async def test_two_sweepers(self, store: FullStore, other: FullStore) -> None:
+        """G6: two nodes that sweep at once, while rows are read, bury each row once."""
+        soon, late, keep = now_ms() + DAY, now_ms() + 2 * DAY, Retention(days=None, rows=None)
+        people = ["anna", "ben", "cho"]
+        for _ in range(ROUNDS):
+            await deliver(store, event(people, expires_at=soon), event(people))
+            swept = await race(
+                lambda: store.sweep(late, keep, 100),
+                lambda: other.sweep(late, keep, 100),
+                lambda: do(store, "read", "ben", upto=10**9),
+            )
+            swept.append(await store.sweep(late, keep, 100))  # what was in use before
+            assert sum(each.expired for each in swept if isinstance(each, Swept)) == 3
+            await audit(store, *people)
 
     async def test_unread_against_mark_all(self, store: FullStore, other: FullStore) -> None:
         """G6: one tab marks a row unread while another reads all: one of them is the last."""
