@@ -113,8 +113,13 @@ class Carrier:
         self._closed = False
         #: Others may have missed something of ours and have not been told to look.
         self._owes_look = False
-        #: Something was sent of which nobody knows yet whether the server has it.
+        #: Something was sent of which nobody knows yet whether the server has it; hang-ups are
+        #: kept until then, because a lost one is a stream that goes on.
         self._unsure = False
+        self._unsure_hangups: list[HangUp] = []
+        #: Nothing waits and nothing is being sent.
+        self._rest = asyncio.Event()
+        self._rest.set()
         #: What keeps it from working now, for an operator; None when it works.
         self.trouble: str | None = "not connected yet"
 
@@ -130,20 +135,19 @@ class Carrier:
     async def close(self) -> None:
         """Say what waits, if that is quick, and let go."""
         self._closed = True
-        await self._tasks.stop()
-        link, self._link = self._link, None
-        if link is not None:
-            with contextlib.suppress(LinkError, TimeoutError, OSError):
+        if self._link is not None:
+            with contextlib.suppress(LinkError, TimeoutError):
                 async with asyncio.timeout(1):
-                    await link.send(self._take())
-                    await link.probe()
-            link.close()
-        self._metrics.bus_connected.labels(self.name).set(0)
+                    await self._rest.wait()
+                    await self._link.probe()
+        await self._tasks.stop()
 
     async def publish(self, messages: Sequence[BusMessage]) -> None:
         """Never waits for a server: what it cannot take is dropped, counted, and looked up."""
         for message in messages:
             self._wait(message)
+        if self._waiting:
+            self._rest.clear()
         self._woken.set()
         for message in messages:
             if message.recipient in self._followed:
@@ -289,6 +293,9 @@ class Carrier:
             # What was under way may or may not have arrived.
             self._owes_look = self._owes_look or self._unsure
             self._unlink(link, "closed")
+            for hangup in self._unsure_hangups:
+                self._wait(hangup)
+            self._unsure_hangups.clear()
 
     def _greet(self) -> None:
         self.trouble = None
@@ -325,11 +332,17 @@ class Carrier:
 
     async def _send(self, link: Link) -> None:
         batch = self._take()
-        if not batch or link.gone.done():
-            return
-        self._unsure = True
-        async with asyncio.timeout(self._patience.confirm_all):
-            await link.send(batch)
+        if batch and not link.gone.done():
+            self._unsure = True
+            self._unsure_hangups += [said for said in batch if isinstance(said, HangUp)]
+            del self._unsure_hangups[:-_MOST_WAITING]
+            async with asyncio.timeout(self._patience.confirm_all):
+                await link.send(batch)
+            self._count_sent(batch)
+        if not self._waiting:
+            self._rest.set()
+
+    def _count_sent(self, batch: Sequence[Said]) -> None:
         if isinstance(batch[-1], Look):
             self._owes_look = False
         for said in batch:
@@ -340,6 +353,7 @@ class Carrier:
             async with asyncio.timeout(self._patience.probe):
                 await link.probe()
             self._unsure = False
+            self._unsure_hangups.clear()
         except TimeoutError:
             link.close("the server answers no more")
         except LinkError:

@@ -13,7 +13,7 @@ import msgspec
 
 from alimi.model import BusMessage, HangUp, Hint, SignalTo
 
-Version = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+Version = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Look(msgspec.Struct, frozen=True, array_like=True, tag="l"):

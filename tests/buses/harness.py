@@ -1,0 +1,42 @@
+"""What the tests of the buses over a network share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from alimi.carrier import Carrier, Patience
+from alimi.metrics import Metrics
+from alimi.testing.bus_conformance import NetworkBusConformance
+from tests.support.servers import ServerProcess
+from tests.support.tcp_proxy import TcpProxy
+
+#: A test waits for outages to be noticed, so they are noticed soon.
+QUICK = Patience(connect=2, confirm=1, probe=0.5, confirm_all=5, pauses=(0.05, 0.3))
+
+
+class OnAServer(NetworkBusConformance):
+    """The conformance suite on a server of the class, with traffic of its own in each test."""
+
+    @pytest.fixture(autouse=True)
+    def _place(self, server: ServerProcess) -> Iterator[None]:
+        self.server = server
+        self.names: dict[str, str] = {}
+        self.metrics = Metrics()
+        if not server.alive:
+            server.start()
+        with TcpProxy(server.port) as self.proxy:  # type: ignore[assignment]
+            yield
+        server.thaw()
+
+    def identity(self, name: str) -> str:
+        return self.names.setdefault(name, uuid.uuid4().hex)
+
+    def counted(self, series: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(series, labels) or 0.0
+
+    def quick(self, bus: Carrier) -> Carrier:
+        bus._patience = QUICK
+        return bus
