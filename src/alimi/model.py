@@ -421,11 +421,23 @@ class SignalTo(msgspec.Struct, frozen=True, tag="signal"):
 BusMessage = Hint | SignalTo | HangUp
 
 
+#: Beyond it nobody needs the exact number, and counting would cost.
+MAX_WAITING = 10_000
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """The outbox: how many entries wait, MAX_WAITING at most, and when the first was recorded."""
+
+    entries: int = 0
+    since: int | None = None
+
+
 class Applied(msgspec.Struct):
     """What one batch of the relay did.
 
     `changes` are complete (their items are all there is between `after` and `upto`), ready for the
-    node's own hub; `hints` name every inbox that moved.
+    node's own hub; `hints` name every inbox that moved; `since` is when the first entry of the
+    batch was recorded.
     """
 
     entries: int = 0
@@ -437,6 +449,7 @@ class Applied(msgspec.Struct):
     hints: list[Hint] = []
     signals: list[Signal] = []
     more: bool = False
+    since: int | None = None
 
 
 class Positions(msgspec.Struct, frozen=True):
