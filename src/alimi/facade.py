@@ -43,6 +43,7 @@ from alimi.model import (
 from alimi.runtime import Runtime
 from alimi.settings import Settings
 from alimi.streams import StreamResponse
+from alimi.vitals import Health
 
 logger = logging.getLogger("alimi")
 
@@ -234,8 +235,19 @@ class Alimi:
         if runtime is not None:
             self._runtimes.pop(runtime.loop, None)
 
+    async def look(self) -> Health:
+        """How this node is, after a look at the store that is at most a second old."""
+        runtime = None
+        with contextlib.suppress(StoreError, OSError):
+            runtime = await self._runtime()
+        if runtime is None:
+            return Health({"start": "the store cannot be opened; the log says why"})
+        vitals = runtime.vitals
+        await vitals.look()
+        return Health(self.health(), vitals.degraded(), vitals.lag, vitals.waiting.entries)
+
     def health(self) -> dict[str, str]:
-        """What is wrong, by name; empty when ready."""
+        """What keeps this node from serving, by name, as last seen; empty when ready."""
         problems: dict[str, str] = {}
         started = [each for each in self._runtimes.values() if each.done()]
         if not started:
@@ -244,7 +256,7 @@ class Alimi:
             if runtime.exception() is not None:
                 problems["start"] = str(runtime.exception())
             else:
-                problems.update(runtime.result().tasks.failing)
+                problems.update(runtime.result().vitals.unavailable())
                 if runtime.result().leaving:
                     problems["draining"] = "this node is stopping"
         return problems

@@ -138,6 +138,10 @@ class Hub:
     def __len__(self) -> int:
         return self._count
 
+    def open_streams(self) -> list[Stream]:
+        """All of them, as they are now."""
+        return [stream for group in self._streams.values() for stream in group]
+
     def streams_of(self, recipient: str) -> int:
         """How many streams of this recipient are open here."""
         return len(self._streams.get(recipient, ()))
@@ -222,7 +226,7 @@ class Hub:
     async def drain(self, seconds: float) -> None:
         """End all streams, spread over `seconds`; each reader gets its own delay to come back."""
         self.draining = True
-        streams = [stream for group in self._streams.values() for stream in group]
+        streams = self.open_streams()
         slices = max(1, min(len(streams) // 100, 50))
         for start in range(slices):
             for stream in streams[start::slices]:

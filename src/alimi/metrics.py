@@ -65,7 +65,34 @@ class Metrics:
             ["task"],
             registry=registry,
         )
+        self._add_delays(registry)
         self._add_bus(registry)
+
+    def _add_delays(self, registry: CollectorRegistry) -> None:
+        self.outbox_entries = Gauge(
+            "alimi_outbox_entries", "Entries that wait, 10000 at most.", registry=registry
+        )
+        self.outbox_age = Gauge(
+            "alimi_outbox_age_seconds", "Age of the first entry that waits.", registry=registry
+        )
+        self.lag = Histogram(
+            "alimi_relay_lag_seconds",
+            "From the recording of a batch's first entry to the batch's commit.",
+            buckets=(0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 1000),
+            registry=registry,
+        )
+        self.batch_size = Histogram(
+            "alimi_relay_batch_notifications",
+            "Notifications in one relay transaction that found something.",
+            buckets=(1, 3, 10, 30, 100, 300, 1000, 3000),
+            registry=registry,
+        )
+        self.backlog = Gauge(
+            "alimi_streams_backlog_bytes", "Unsent bytes of all streams.", registry=registry
+        )
+        self.behind = Gauge(
+            "alimi_streams_lagging", "Streams that are behind now.", registry=registry
+        )
 
     def _add_bus(self, registry: CollectorRegistry) -> None:
         self.bus_connected = Gauge(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from alimi.bus import Bus
 from alimi.errors import StoreError
 from alimi.metrics import Metrics
-from alimi.model import Applied, BusMessage, Changes, SignalTo
+from alimi.model import Applied, BusMessage, Changes, SignalTo, now_ms
 from alimi.settings import Settings
 from alimi.store import Store
 
@@ -111,6 +111,9 @@ class Relay:
 
     def _count(self, applied: Applied) -> None:
         metrics = self._metrics
+        if applied.since is not None:
+            metrics.lag.observe(max(0, now_ms() - applied.since) / 1_000)
+            metrics.batch_size.observe(applied.notifications)
         metrics.entries.inc(applied.entries)
         metrics.notifications.inc(applied.notifications)
         metrics.repeated.labels("same").inc(applied.repeated)

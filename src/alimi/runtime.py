@@ -18,6 +18,7 @@ from alimi.relay import Relay
 from alimi.settings import Settings
 from alimi.store import Store
 from alimi.tasks import Tasks
+from alimi.vitals import Vitals
 
 logger = logging.getLogger("alimi")
 
@@ -37,6 +38,7 @@ class Runtime:
         self.hub = Hub(store, bus, settings, metrics, clock=self.loop.time, wall_ms=now_ms)
         self.relay = Relay(store, bus, settings, metrics, self.hub.deliver)
         self.tasks = Tasks(lambda name: metrics.task_failures.labels(name).inc())
+        self.vitals = Vitals(store, bus, self.hub, self.tasks, metrics, clock=self.loop.time)
         self._server = _server_around()
         self._leaving = False
 
@@ -48,6 +50,7 @@ class Runtime:
         self.tasks.start("wheel", self.hub.run_wheel)
         self.tasks.start("position-check", self.hub.run_position_checks)
         self.tasks.start("sweeper", self._sweep)
+        self.tasks.start("vitals", self.vitals.run)
         if self._server is not None:
             streams.warn_if_slow(self._server)
             self.tasks.start("exit-watch", self._watch_for_exit)

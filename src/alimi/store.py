@@ -30,6 +30,7 @@ from alimi.model import (
     Receipt,
     Retention,
     Swept,
+    Waiting,
 )
 
 
@@ -62,6 +63,12 @@ class Store(Protocol):
 
     async def pending(self) -> bool:
         """Whether `apply` might find something; cheap enough for a poll, may say yes too often."""
+
+    async def waiting(self) -> Waiting:
+        """What is in the outbox, from a real read: the database answers.
+
+        Costs the same however much waits.
+        """
 
     async def changes_after(
         self, wanted: Sequence[tuple[str, int | None]], limit: int

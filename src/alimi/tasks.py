@@ -8,6 +8,8 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
+from alimi.errors import StoreError
+
 logger = logging.getLogger("alimi")
 
 #: First and longest pause before a failed task is started again, in seconds.
@@ -26,12 +28,19 @@ class Tasks:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, tuple[float, str]] = {}
+        self._broken: dict[str, float] = {}
 
     @property
     def failing(self) -> dict[str, str]:
         """Tasks that have failed lately, with the reason."""
         since = self._clock() - _WELL_SECONDS
         return {name: reason for name, (at, reason) in self._failures.items() if at > since}
+
+    @property
+    def broken(self) -> list[str]:
+        """Those whose last failure was neither the database's nor the network's."""
+        since = self._clock() - _WELL_SECONDS
+        return [name for name, at in self._broken.items() if at > since]
 
     def start(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Keep `run()` running under `name`."""
@@ -60,6 +69,9 @@ class Tasks:
             except Exception as error:
                 logger.exception("alimi: the %s failed; it is started again", name)
                 self._failures[name] = (self._clock(), f"{type(error).__name__}: {error}")
+                self._broken.pop(name, None)
+                if not isinstance(error, (StoreError, OSError)):
+                    self._broken[name] = self._clock()
                 self._failed(name)
             if loop.time() - started > 2 * _PAUSES[1]:
                 pause = _PAUSES[0]

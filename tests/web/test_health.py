@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from alimi import Alimi
+from alimi import Alimi, StoreError, vitals
+from alimi.model import Waiting, now_ms
+from alimi.vitals import Vitals
 from alimi.web.problems import PROBLEMS, TYPE_PREFIX
 from alimi.web.types import ASGIApp
 from tests.web.site import call, client, notify, who
@@ -16,10 +20,17 @@ from tests.web.site import call, client, notify, who
 async def test_a_probe_is_a_first_use(alimi: Alimi, app: ASGIApp) -> None:
     """Mounted, nothing else may start it: readiness must not wait for a visitor."""
     async with client(app, user=None) as probe:
-        assert (await probe.get("/healthz")).json() == {"status": "ok", "reasons": {}}
+        assert (await probe.get("/healthz")).json() == {"status": "ok"}
         assert alimi.health() != {}
         answer = await probe.get("/readyz")
-        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ok",
+        "reasons": {},
+        "parts": {"store": "ok", "bus": "ok", "relay": "ok"},
+        "relay_lag_seconds": 0,
+        "outbox_entries": 0,
+    }
     assert alimi.health() == {}
 
 
@@ -33,6 +44,122 @@ async def test_a_draining_node_is_alive_but_not_ready(alimi: Alimi, app: ASGIApp
     assert answer.status_code == 503
     assert list(answer.json()["reasons"]) == ["draining"]
     assert answer.headers["retry-after"] == "5"
+
+
+async def readiness(app: ASGIApp) -> tuple[int, Any]:
+    """What a balancer is told."""
+    async with client(app, user=None) as probe:
+        answer = await probe.get("/readyz")
+        return answer.status_code, answer.json()
+
+
+class Clock:
+    """The loop's clock, as far as vitals ask it."""
+
+    def __init__(self, vitals: Vitals) -> None:
+        self.vitals = vitals
+        self.now = 1_000_000.0
+
+    @classmethod
+    async def of(cls, alimi: Alimi) -> Clock:
+        """Started, and after its first look."""
+        await alimi.start()
+        (started,) = alimi._runtimes.values()
+        vitals = started.result().vitals
+        await vitals.look()
+        vitals._clock = cls(vitals)
+        return vitals._clock
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_readiness_follows_the_store(
+    alimi: Alimi, app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only "started": a store that went away is 503, and 200 again as soon as it is back."""
+    clock = await Clock.of(alimi)
+    asked = 0
+
+    async def fails() -> Waiting:
+        nonlocal asked
+        asked += 1
+        raise StoreError("the secret reason")
+
+    with monkeypatch.context() as away:
+        away.setattr(alimi.store, "waiting", fails)
+        clock.now += 2
+        answers = [await readiness(app) for _ in range(5)]
+    assert asked == 1, "probes within a second share one look"
+    for status, told in answers:
+        assert (status, told["status"]) == (503, "unavailable")
+        assert told["parts"]["store"] == "unavailable"
+        assert "secret" not in told["reasons"]["store"]
+    clock.now += 2
+    assert (await readiness(app))[0] == 200
+
+
+async def test_a_store_that_hangs_is_away(
+    alimi: Alimi, app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A probe gets its answer in time, whatever the database does."""
+    clock = await Clock.of(alimi)
+    monkeypatch.setattr(vitals, "_PATIENCE", 0.01)
+    monkeypatch.setattr(alimi.store, "waiting", asyncio.Event().wait)
+    clock.now += 2
+    assert (await readiness(app))[0] == 503
+
+
+async def test_what_ails_all_nodes_alike_takes_none_out(
+    alimi: Alimi, app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G9: a lagging relay and a bus that is away are told, and answered 200."""
+    clock = await Clock.of(alimi)
+
+    async def waiting() -> Waiting:
+        return Waiting(7, now_ms() - 60_000)
+
+    monkeypatch.setattr(alimi.store, "waiting", waiting)
+    monkeypatch.setattr(clock.vitals._bus, "trouble", "refused", raising=False)
+    clock.now += 2
+    status, told = await readiness(app)
+    assert (status, told["status"]) == (200, "degraded")
+    assert told["parts"] == {"store": "ok", "bus": "degraded", "relay": "degraded"}
+    assert told["outbox_entries"] == 7
+    assert told["relay_lag_seconds"] >= 60
+
+
+async def test_a_task_that_is_broken_is_not_ready(
+    alimi: Alimi, app: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in a task takes the node out; that the database failed is over when it is back."""
+    tasks = (await Clock.of(alimi)).vitals._tasks
+    failed = asyncio.Event()
+    monkeypatch.setattr(tasks, "_failed", lambda name: failed.set())
+    for error, status in ((StoreError(), 200), (RuntimeError("a bug"), 503)):
+        failed.clear()
+
+        async def fails(error: Exception = error) -> None:
+            raise error
+
+        tasks.start("pump", fails)
+        await failed.wait()
+        found, told = await readiness(app)
+        assert (found, list(told["reasons"])) == (status, ["pump"])
+        tasks._tasks["pump"].cancel()
+
+
+async def test_gauges_tell_what_waits(alimi: Alimi) -> None:
+    """The outbox's size and age, and how long the relay took, are there to be graphed."""
+    await notify(alimi, "2")
+    clock = await Clock.of(alimi)
+    clock.now += 2
+    await clock.vitals.look()
+    value = alimi.metrics.registry.get_sample_value
+    assert value("alimi_outbox_entries") == 0
+    assert value("alimi_outbox_age_seconds") == 0
+    assert value("alimi_relay_lag_seconds_count") == 1
+    assert value("alimi_relay_batch_notifications_sum") == 1
 
 
 async def test_a_store_that_cannot_open_is_503_everywhere(tmp_path: Path) -> None:

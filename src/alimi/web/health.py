@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-import logging
+from typing import Literal
 
 from prometheus_client.exposition import choose_encoder
 
-from alimi.errors import AlimiError
+from alimi.vitals import Health
 from alimi.web.answer import Answer
 from alimi.web.router import Call
-from alimi.web.schemas import Health
+from alimi.web.schemas import Alive, Readiness
 
-logger = logging.getLogger("alimi.web")
+Status = Literal["ok", "degraded", "unavailable"]
+#: Told even when nothing is wrong with them.
+_PARTS = ("store", "bus", "relay")
 
 
 async def alive(_: Call) -> Answer:
     """`GET /healthz`: the loop turns; says nothing about the database."""
-    return Answer.json(Health())
+    return Answer.json(Alive())
 
 
 async def ready(call: Call) -> Answer:
-    """`GET /readyz`: starts what was not started yet, so that a probe is enough of a first use."""
-    reasons = call.alimi.health()
-    if "starting" in reasons:
-        try:
-            await call.alimi.start()
-        except (AlimiError, OSError):
-            # Its text may name files and servers, and this route is open.
-            logger.warning("alimi: not ready", exc_info=True)
-            return _unready({"start": "the store cannot be opened; the log says why"})
-        reasons = call.alimi.health()
-    return (
-        _unready(dict.fromkeys(reasons, "the log says why")) if reasons else Answer.json(Health())
-    )
-
-
-def _unready(reasons: dict[str, str]) -> Answer:
-    answer = Answer.json(Health("unavailable", reasons), 503)
-    answer.headers["retry-after"] = "5"
+    """`GET /readyz`: whether to send anybody here.  A probe is enough of a first use."""
+    health = await call.alimi.look()
+    answer = Answer.json(_readiness(health), 503 if health.unavailable else 200)
+    if health.unavailable:
+        answer.headers["retry-after"] = "5"
     return answer
+
+
+def _readiness(health: Health) -> Readiness:
+    parts: dict[str, Status] = dict.fromkeys(_PARTS, "ok")
+    parts.update(dict.fromkeys(health.degraded, "degraded"))
+    parts.update(dict.fromkeys(health.unavailable, "unavailable"))
+    status: Status = "ok" if not health.degraded else "degraded"
+    return Readiness(
+        "unavailable" if health.unavailable else status,
+        health.degraded | health.unavailable,
+        parts,
+        round(health.lag, 3),
+        health.waiting,
+    )
 
 
 async def metrics(call: Call) -> Answer:

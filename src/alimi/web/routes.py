@@ -7,8 +7,8 @@ from alimi.web import events, health, inbox
 from alimi.web.router import Media, Route
 from alimi.web.schemas import (
     Accepted,
+    Alive,
     EventReceipts,
-    Health,
     InboxCounts,
     InboxMark,
     InboxMarked,
@@ -18,6 +18,7 @@ from alimi.web.schemas import (
     NewRetraction,
     NewSignal,
     NotificationChange,
+    Readiness,
 )
 
 _STREAM = Media(
@@ -173,7 +174,7 @@ HEALTH = [
         door="open",
         name="healthz",
         summary="Whether the process lives.",
-        gives={200: Health},
+        gives={200: Alive},
     ),
     Route(
         method="GET",
@@ -182,7 +183,7 @@ HEALTH = [
         door="open",
         name="readyz",
         summary="Whether it can serve; 503 with reasons otherwise, also while it drains.",
-        gives={200: Health, 503: Health},
+        gives={200: Readiness, 503: Readiness},
     ),
 ]
 

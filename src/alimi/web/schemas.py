@@ -185,11 +185,28 @@ class Accepted(Struct, frozen=True):
     status: Literal["accepted"] = "accepted"
 
 
-class Health(Struct, frozen=True):
-    """Whether this process can serve, and by name why not."""
+class Alive(Struct, frozen=True):
+    """The process lives; nothing else is asked."""
 
-    status: Literal["ok", "unavailable"] = "ok"
-    reasons: dict[str, str] = {}
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Struct, frozen=True):
+    """Whether a balancer should send anybody here; `degraded` is served."""
+
+    status: Literal["ok", "degraded", "unavailable"]
+    reasons: Annotated[
+        dict[str, str],
+        Meta(description="What is not as it should be, by part; `draining` is a node that stops."),
+    ]
+    parts: Annotated[
+        dict[str, Literal["ok", "degraded", "unavailable"]],
+        Meta(description="Each part that was looked at: store, bus and relay at least."),
+    ]
+    relay_lag_seconds: Annotated[
+        float, Meta(description="How long the first entry of the outbox has waited.")
+    ] = 0
+    outbox_entries: Annotated[int, Meta(description="Entries that wait, 10,000 at most.")] = 0
 
 
 class ProblemDetails(Struct, frozen=True):

@@ -41,6 +41,8 @@ def apply(tx: Transaction, limit: int) -> Applied:
 
 def _apply_claims(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> None:
     if claims.found:
+        (since,) = tx.db.execute(SQL["recorded_at"], (claims.found[0].seq,)).fetchone()
+        applied.since = since if applied.since is None else min(applied.since, since)
         outbox.unclaim(tx, claims, _together(tx, claims, applied, limit))
 
 

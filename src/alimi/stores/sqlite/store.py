@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from alimi.errors import ConfigurationError, StoreClosed, StoreError
 from alimi.model import (
+    MAX_WAITING,
     Applied,
     Changes,
     Entry,
@@ -23,6 +24,7 @@ from alimi.model import (
     Receipt,
     Retention,
     Swept,
+    Waiting,
 )
 from alimi.store import Joined, Recording, Report
 from alimi.stores.sqlite import epoch, feed, marks, outbox, schema, upkeep, within
@@ -38,6 +40,7 @@ from alimi.stores.sqlite.connections import (
 )
 from alimi.stores.sqlite.file import DatabaseFile
 from alimi.stores.sqlite.readers import Readers
+from alimi.stores.sqlite.sql import SQL
 from alimi.stores.sqlite.sweep import Roll, sweep
 from alimi.stores.sqlite.watcher import Watcher
 from alimi.stores.sqlite.writer import Writer
@@ -122,6 +125,16 @@ class SQLiteStore:
     async def pending(self) -> bool:
         """Whether `apply` might find something."""
         return self._open.watcher.pending()
+
+    async def waiting(self) -> Waiting:
+        """What is in the outbox, from a real read."""
+        parts = self._open
+
+        def read(db: sqlite3.Connection) -> Waiting:
+            parts.file.check()
+            return Waiting(*db.execute(SQL["waiting_count"], (MAX_WAITING,)).fetchone())
+
+        return await parts.pages.run(read)
 
     async def changes_after(
         self, wanted: Sequence[tuple[str, int | None]], limit: int

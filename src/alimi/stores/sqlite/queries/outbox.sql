@@ -65,6 +65,14 @@ WHERE lane = 1 AND seq < :seq
 -- Whether anything waits.
 SELECT EXISTS (SELECT 1 FROM alimi_outbox);
 
+-- name: waiting_count
+-- How much waits, up to a bound, and since when.
+SELECT (SELECT count(*) FROM (SELECT 1 FROM alimi_outbox LIMIT ?)),
+    (SELECT recorded_at FROM alimi_outbox ORDER BY seq LIMIT 1);
+
+-- name: recorded_at
+SELECT recorded_at FROM alimi_outbox WHERE seq = ?;
+
 -- name: bury
 -- Keep what cannot be applied exactly as it was.
 INSERT INTO alimi_dead_letters (event_id, recipients, body, error, failed_at)
