@@ -13,12 +13,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from alimi.model import PageQuery, Retention, Retraction, now_ms
+from alimi.stores.postgres import PostgresStore
+from alimi.stores.sqlite import SQLiteStore
+from alimi.testing.stores.harness import FullStore
 from tests.support.node import Node, a_node
+from tests.support.postgres import empty_tables
 from tests.support.reader import Reader
 from tests.support.sink import HandSink
 
@@ -50,9 +55,14 @@ class Invariant(RuleBasedStateMachine):
         for each in self.seats:
             self.run(self._load(each))
 
+    def make_store(self, folder: Path) -> FullStore:
+        """Not open, and empty."""
+        return SQLiteStore(folder / "alimi.db", synchronous="NORMAL")
+
     async def _open(self) -> Node:
+        folder = Path(self.folder.name)
         node = await self.stack.enter_async_context(
-            a_node(Path(self.folder.name), page=3, backlog_bytes=700)
+            a_node(folder, self.make_store(folder), page=3, backlog_bytes=700)
         )
         original = node.store.changes_after
         self.parked = asyncio.Event()
@@ -264,10 +274,31 @@ class Invariant(RuleBasedStateMachine):
         assert seen == {name: (row["read"], row["archived"]) for name, row in rows.items()}
 
 
-Invariant.TestCase.settings = settings(
-    max_examples=40,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+class PostgresInvariant(Invariant):
+    """The same on a server; fewer examples, because each step crosses the network."""
+
+    url = ""
+
+    def make_store(self, folder: Path) -> FullStore:
+        empty_tables(self.url)
+        return PostgresStore(self.url)
+
+
+def _settings(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=30,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+Invariant.TestCase.settings = _settings(40)
+PostgresInvariant.TestCase.settings = _settings(8)
 TestOneInvariant = Invariant.TestCase
+
+
+class TestOneInvariantOnPostgres(PostgresInvariant.TestCase):  # type: ignore[misc, valid-type]
+    @pytest.fixture(autouse=True)
+    def _use(self, postgres_url: str) -> None:
+        PostgresInvariant.url = postgres_url

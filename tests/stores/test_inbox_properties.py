@@ -26,8 +26,11 @@ from alimi.model import (
     event_id,
     now_ms,
 )
+from alimi.stores.postgres import PostgresStore
 from alimi.stores.sqlite import SQLiteStore
+from alimi.testing.stores.harness import FullStore
 from tests.stores.inbox_model import Inbox
+from tests.support.postgres import empty_tables
 
 T = TypeVar("T")
 PEOPLE = ["anna", "ben"]
@@ -81,12 +84,16 @@ class Inboxes(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
-        self.store = SQLiteStore(Path(self.folder.name) / "app.db", synchronous="OFF")
+        self.store = self.make_store(Path(self.folder.name))
         self.run(self.store.open())
         self.model = {who: Inbox() for who in PEOPLE}
         self.readers = {who: Reader() for who in PEOPLE}
         self.versions: dict[str, list[int]] = {who: [0] for who in PEOPLE}
         self.waiting: list[tuple[str, Any]] = []
+
+    def make_store(self, folder: Path) -> FullStore:
+        """Not open, and empty."""
+        return SQLiteStore(folder / "app.db", synchronous="OFF")
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(call)
@@ -211,5 +218,22 @@ class Inboxes(RuleBasedStateMachine):
             assert told == expected
 
 
+class PostgresInboxes(Inboxes):
+    url = ""
+
+    def make_store(self, folder: Path) -> FullStore:
+        empty_tables(self.url)
+        return PostgresStore(self.url)
+
+
 TestInboxes = pytest.mark.timeout(300)(Inboxes.TestCase)
 TestInboxes.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+# Fewer examples, because each step crosses the network.
+PostgresInboxes.TestCase.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.timeout(300)
+class TestPostgresInboxes(PostgresInboxes.TestCase):  # type: ignore[misc, valid-type]
+    @pytest.fixture(autouse=True)
+    def _use(self, postgres_url: str) -> None:
+        PostgresInboxes.url = postgres_url

@@ -17,6 +17,7 @@ from alimi.model import BusMessage, Hint, Identity, Mark, Marked, Retention
 from alimi.relay import Relay
 from alimi.settings import Settings
 from alimi.stores.sqlite import SQLiteStore
+from alimi.testing.stores.harness import FullStore
 from tests.support.sink import HandSink
 
 KIND = Kind("card.assigned", category="cards", texts={"en": "Card {object.name}", "ko": "카드"})
@@ -36,7 +37,7 @@ class LossyBus(LocalBus):
 class Node:
     """What a test holds."""
 
-    store: SQLiteStore
+    store: FullStore
     settings: Settings
     metrics: Metrics = field(default_factory=Metrics)
     now: float = 1_000.0
@@ -103,10 +104,13 @@ class Node:
 
 
 @asynccontextmanager
-async def a_node(folder: Path, **settings: Any) -> AsyncIterator[Node]:
-    """Open a store, keep the pump running, close both."""
+async def a_node(
+    folder: Path, store: FullStore | None = None, **settings: Any
+) -> AsyncIterator[Node]:
+    """Open a store, SQLite's if none is given, keep the pump running, close both."""
     settings = {"synchronous": "NORMAL", **settings}
-    store = SQLiteStore(folder / "alimi.db", synchronous=settings["synchronous"])
+    if store is None:
+        store = SQLiteStore(folder / "alimi.db", synchronous=settings["synchronous"])
     await store.open()
     node = Node(store, Settings(**settings))
     await node.bus.open(node.hub.hear, node.hub.bus_was_lost)

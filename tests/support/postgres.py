@@ -149,6 +149,15 @@ class PostgresServer(ServerProcess):
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
 
+def empty_tables(url: str) -> None:
+    """As after `alimi migrate`: quicker than another database."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "TRUNCATE alimi_outbox, alimi_inboxes, alimi_notifications, alimi_seen, alimi_keys,"
+            " alimi_dead_letters"
+        )
+
+
 def _unprivileged() -> dict[str, Any]:
     """PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
