@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from alimi.carrier import Carrier, Patience
+from alimi.carrier import Patience
 from alimi.metrics import Metrics
 from alimi.testing.bus_conformance import NetworkBusConformance
 from tests.support.servers import ServerProcess
@@ -36,7 +36,3 @@ class OnAServer(NetworkBusConformance):
 
     def counted(self, series: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(series, labels) or 0.0
-
-    def quick(self, bus: Carrier) -> Carrier:
-        bus._patience = QUICK
-        return bus

@@ -8,7 +8,7 @@ import pytest
 
 from alimi.bus import Bus
 from alimi.buses.nats import make
-from tests.buses.harness import OnAServer
+from tests.buses.harness import QUICK, OnAServer
 from tests.support.nats import NatsServer
 
 
@@ -23,4 +23,4 @@ class TestNatsBus(OnAServer):
 
     def make_bus(self, name: str = "one", port: int | None = None) -> Bus:
         url = f"nats://127.0.0.1:{port or self.server.port}"  # type: ignore[attr-defined]
-        return self.quick(make(url, self.identity(name), self.metrics))
+        return make(url, self.identity(name), self.metrics, QUICK)

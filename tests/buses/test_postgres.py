@@ -9,7 +9,7 @@ import pytest
 from alimi.bus import Bus
 from alimi.buses.postgres import make
 from alimi.stores.postgres.target import Target
-from tests.buses.harness import OnAServer
+from tests.buses.harness import QUICK, OnAServer
 from tests.support.postgres import PostgresServer
 
 
@@ -26,4 +26,4 @@ class TestPostgresBus(OnAServer):
 
     def make_bus(self, name: str = "one", port: int | None = None) -> Bus:
         url = self.server.url(port=port)  # type: ignore[attr-defined]
-        return self.quick(make(Target(url), self.identity(name), self.metrics))
+        return make(Target(url), self.identity(name), self.metrics, QUICK)

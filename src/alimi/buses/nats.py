@@ -16,7 +16,7 @@ import msgspec
 
 from alimi import telegrams
 from alimi.addresses import Address, digest, namespace, parse
-from alimi.carrier import Carrier, Ears
+from alimi.carrier import Carrier, Ears, Patience
 from alimi.metrics import Metrics
 from alimi.telegrams import LOOK, Look, Said
 from alimi.wire import LinkError, Wire
@@ -27,10 +27,10 @@ _AT_ONCE = 256
 _SURVIVED = ("permissions violation",)
 
 
-def make(url: str, identity: str, metrics: Metrics) -> Carrier:
+def make(url: str, identity: str, metrics: Metrics, patience: Patience | None = None) -> Carrier:
     """The bus at `nats://user:password@host:4222,host:4222` or, encrypted, `tls://…`."""
     dialler = Dialler(parse(url, port=4222), identity)
-    return Carrier("nats", dialler.connect, metrics)
+    return Carrier("nats", dialler.connect, metrics, patience)
 
 
 class Dialler:

@@ -17,7 +17,7 @@ import asyncpg
 import msgspec
 
 from alimi.addresses import namespace
-from alimi.carrier import Carrier, Ears
+from alimi.carrier import Carrier, Ears, Patience
 from alimi.metrics import Metrics
 from alimi.model import HangUp, Hint, SignalTo
 from alimi.telegrams import LOOK, Look, Said, Version
@@ -51,7 +51,9 @@ class Target(Protocol):
         """A connection of asyncpg."""
 
 
-def make(target: Target, identity: str, metrics: Metrics) -> Carrier:
+def make(
+    target: Target, identity: str, metrics: Metrics, patience: Patience | None = None
+) -> Carrier:
     """The bus in the database of `target`, which need not be the store's."""
     channel = f"alimi_{namespace({}, identity)}"
 
@@ -63,7 +65,7 @@ def make(target: Target, identity: str, metrics: Metrics) -> Carrier:
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise LinkError(str(error)) from error
 
-    return Carrier("postgres", connect, metrics)
+    return Carrier("postgres", connect, metrics, patience)
 
 
 async def _connect(target: Target, channel: str, ears: Ears) -> PostgresLink:
