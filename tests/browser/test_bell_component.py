@@ -681,6 +681,32 @@ async def test_bearer_pages_lend_fresh_credentials(server: FakeAlimi, visitor: V
     await expect(badge(page)).to_have_text("1")
 
 
+HOOK = """
+document.querySelector("alimi-bell").credentials = async () => ({Authorization: "Bearer ok"});
+"""
+
+
+@pytest.mark.parametrize("attributes", ["credentials", ""], ids=["waiting", "hook first"])
+async def test_no_request_before_the_hook(
+    server: FakeAlimi, visitor: Visitor, attributes: str
+) -> None:
+    """Told `credentials`, the bell waits for a later script; a hook set earlier is used at once."""
+    await visitor.context.clear_cookies()
+    server.bearer = {"ok": "2"}
+    server.pages["/hook.js"] = HOOK
+    hook = '<script type="module" src="/hook.js"></script>'
+    later, first = (hook, "") if attributes else ("", hook)
+    server.pages["/"] = page_text(attributes=attributes, body=later, script=first)
+    page = await visitor.open()
+    server.notify("2", "For user 2")
+    await expect(badge(page)).to_have_text("1")
+    asked = zip(server.requests, server.headers, strict=True)
+    tokens = {
+        headers.get("authorization") for (_, path, _), headers in asked if "/v1/inbox" in path
+    }
+    assert tokens == {"Bearer ok"}
+
+
 async def test_another_user_sees_and_sends_nothing_of_the_first(
     server: FakeAlimi, visitor: Visitor
 ) -> None:

@@ -24,8 +24,8 @@ export class AlimiBell extends HTMLElement {
   /** @type {Client | null} */
   client = null;
   i18n = new I18n("en");
-  /** @type {import("./types.d.ts").Credentials | null} */
-  #credentials = null;
+  /** Not said yet: undefined. @type {import("./types.d.ts").Credentials | null | undefined} */
+  #credentials;
   /** Made when it is first opened. @type {import("./types.d.ts").Panel | null} */
   panel = null;
   /** What is still to be spoken. @type {Map<string, Notification>} */
@@ -91,7 +91,7 @@ export class AlimiBell extends HTMLElement {
 
   set credentials(hook) {
     this.#credentials = hook;
-    if (this.client) this.#start();
+    if (this.isConnected) this.#start();
   }
 
   get state() {
@@ -143,12 +143,14 @@ export class AlimiBell extends HTMLElement {
     this.close();
     panel?.element.remove();
     this.panel = null;
-    if (!keep) {
+    // A page that will say it is not asked before: a 401 would be no news.
+    const waits = this.#credentials === undefined && this.hasAttribute("credentials");
+    if (!keep && !waits) {
       this.client?.stop();
       const src = this.getAttribute("src");
       const base = src ? new URL(src, document.baseURI) : new URL(".", import.meta.url);
       const client = (this.client = new Client(base.href));
-      client.api.credentials = this.#credentials;
+      client.api.credentials = this.#credentials || null;
       client.tell = (type, detail) => client === this.client && this.#tell(type, detail);
       client.start();
       // Not part of what a page waits for, but there when it is wanted.

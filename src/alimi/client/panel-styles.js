@@ -3,7 +3,7 @@
 import { sheet } from "./styles.js";
 
 export const panelSheet = sheet(`
-.panel{width:var(--alimi-width,400px);max-width:calc(100vw - 16px);height:var(--alimi-height,600px);max-height:min(100% - 16px,100dvh - 16px);flex-direction:column;text-align:start;overflow:hidden;background:var(--_s);border:1px solid var(--_l);border-radius:var(--_r);box-shadow:0 12px 40px #0003}
+.panel{inset:64px 16px auto auto;width:var(--alimi-width,400px);max-width:calc(100vw - 16px);height:var(--alimi-height,600px);max-height:min(100% - 16px,100dvh - 16px);flex-direction:column;text-align:start;overflow:hidden;background:var(--_s);border:1px solid var(--_l);border-radius:var(--_r);box-shadow:0 12px 40px #0003}
 @supports (position-area:end){.panel{inset:auto;margin:8px 0;position-anchor:--bell;position-area:block-end span-inline-start;position-try:flip-inline,flip-block,flip-block flip-inline}}
 .panel:is(:popover-open,[open]){display:flex}
 .panel::backdrop{background:none}

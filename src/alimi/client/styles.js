@@ -25,7 +25,7 @@ ul{list-style:none}
 .bell svg{width:22px;height:22px}
 :host([state=out]) svg{opacity:.5}
 .badge{position:absolute;inset-block-start:2px;inset-inline-start:54%;min-width:18px;padding:0 5px;border-radius:9px;background:var(--alimi-badge,#cf222e);color:var(--alimi-badge-text,#fff);font-size:11px;font-weight:600;line-height:18px;text-align:center;white-space:nowrap;font-variant-numeric:tabular-nums}
-.panel,.toasts{position:fixed;inset:64px 16px auto auto;border:0;color:var(--_t);background:none;overflow:visible;word-break:keep-all;overflow-wrap:anywhere}
+.panel,.toasts{position:fixed;inset:auto;border:0;color:var(--_t);background:none;overflow:visible;word-break:keep-all;overflow-wrap:anywhere}
 .icon{display:grid;place-items:center;width:32px;height:32px;color:var(--_m)}
 .icon:hover,.tab:hover{color:var(--_t);background:var(--_h)}
 :disabled{opacity:.4}
@@ -35,7 +35,7 @@ img{position:absolute;inset:0;width:100%;height:100%;object-fit:cover}
 .text{flex:1;min-width:0;display:grid;gap:1px;padding-inline-end:16px}
 .body,.object{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;overflow:hidden}
 .object{font-size:14px}
-.toasts{inset:auto;inset-block-end:16px;inset-inline-end:16px;width:360px;max-width:calc(100vw - 32px)}
+.toasts{inset-block-end:16px;inset-inline-end:16px;width:360px;max-width:calc(100vw - 32px)}
 .toast{display:flex;align-items:center;margin-block-start:8px;padding-inline-end:6px;background:var(--_s);border:1px solid var(--_l);border-radius:var(--_r);box-shadow:0 8px 28px #0003}
 .toast .text{padding:0}
 @media (width<480px){.toasts{inset-inline:16px;width:auto}}
