@@ -17,9 +17,23 @@ def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    """The demo's board on a fresh file."""
-    async with open_bench(tmp_path / "board.db") as bench:
+def database(tmp_path: Path) -> Path | str:
+    """A fresh file; a module whose claims depend on the database takes `each_database` instead."""
+    return tmp_path / "board.db"
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def each_database(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """A fresh file, then a fresh database of a server."""
+    if request.param == "SQLite":
+        return tmp_path / "board.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def bench(database: Path | str) -> AsyncIterator[Bench]:
+    """The demo's board."""
+    async with open_bench(database) as bench:
         yield bench
 
 

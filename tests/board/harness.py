@@ -95,8 +95,8 @@ async def log_in(client: AsyncClient, user_id: int, password: str = "demo") -> R
 
 
 @asynccontextmanager
-async def open_bench(database: Path, *, demo: bool = True) -> AsyncIterator[Bench]:
-    """Start a board on a file and stop it again."""
+async def open_bench(database: Path | str, *, demo: bool = True) -> AsyncIterator[Bench]:
+    """Start a board on a file, or a server's database, and stop it again."""
     app = create_app(Settings(database, demo=demo))
     async with app.router.lifespan_context(app), AsyncExitStack() as opened:
         yield Bench(app, opened)

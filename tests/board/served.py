@@ -48,9 +48,9 @@ class _Output:
 
 
 class Served:
-    """`python -m board` on a file; may be killed and started again on the same port."""
+    """`python -m board` on a database; may be killed and started again on the same port."""
 
-    def __init__(self, database: Path, *arguments: str) -> None:
+    def __init__(self, database: Path | str, *arguments: str) -> None:
         self.database = database
         self.arguments = arguments
         self.port = 0

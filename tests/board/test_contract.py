@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from httpx import Response
@@ -10,6 +11,12 @@ from httpx import Response
 from tests.board.harness import DOHYUN, EMMA, JIWOO, Bench, Person, log_in
 
 PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def database(each_database: Path | str) -> Path | str:
+    """All of it on SQLite and on PostgreSQL."""
+    return each_database
 
 
 def detail(answer: Response, status: int) -> str:

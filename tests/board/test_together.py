@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,12 @@ from board.users import Member
 from tests.board.harness import DOHYUN, EMMA, JIWOO, Bench, Json, Person
 
 NOBODY_ASKED = Expected(None)
+
+
+@pytest.fixture
+def database(each_database: Path | str) -> Path | str:
+    """All of it on SQLite and on PostgreSQL."""
+    return each_database
 
 
 class Stumble(Exception):
