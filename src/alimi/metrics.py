@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Collector(Protocol):
+    """What an exposition is made of."""
+
+    def collect(self) -> Any:
+        """All families of series."""
 
 
 class Metrics:
@@ -10,6 +20,8 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        #: What a scrape shows: this process, unless a server knows of others beside it.
+        self.collect: Callable[[], Awaitable[Collector]] = self._own
         self.streams = Gauge("alimi_streams", "Open streams.", registry=registry)
         self.streams_ended = Counter(
             "alimi_streams_ended", "Streams that ended.", ["reason"], registry=registry
@@ -67,6 +79,9 @@ class Metrics:
         )
         self._add_delays(registry)
         self._add_bus(registry)
+
+    async def _own(self) -> Collector:
+        return self.registry
 
     def _add_delays(self, registry: CollectorRegistry) -> None:
         self.outbox_entries = Gauge(

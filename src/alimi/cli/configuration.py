@@ -43,6 +43,7 @@ class Configuration(msgspec.Struct, frozen=True):
     database: str
     host: str
     port: int
+    bus: str | None
     workers: int
     api_keys: list[str]
     user_secrets: list[str]

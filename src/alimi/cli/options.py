@@ -79,6 +79,11 @@ _SERVER = (
     ),
     Option("port", Port, DEFAULT_PORT, "The port to listen on; 0 takes any free one."),
     Option(
+        "bus", str | None, None,
+        "How nodes and workers tell each other: postgres (the default on PostgreSQL), nats://…, "
+        "valkey://…, or local for one process alone.",
+    ),
+    Option(
         "workers", Workers, 1,
         "Processes that serve the port; more than one needs PostgreSQL. About one for each core.",
     ),

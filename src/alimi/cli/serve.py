@@ -6,6 +6,7 @@ import logging
 import re
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from alimi import __version__
 from alimi.cli import configuration, secrets, server
 from alimi.cli.configuration import Configuration
 from alimi.cli.database import file_of
+from alimi.cli.gathering import Gathering
 from alimi.cli.options import FOR_SERVER, takes
 from alimi.cli.tokens import TokenWho
 from alimi.errors import AlimiError, ConfigurationError
@@ -56,8 +58,11 @@ def serve(**given: Any) -> int:
 
     def work(worker: Worker) -> int:
         _log_to_stderr(config.log_level, f" worker {worker.number}")
+        gathering = Gathering(folder, worker.number, config.workers, alimi.metrics.registry)
         try:
-            server.serve(app, alimi, worker.sockets, worker.ready, worker.turn)
+            server.serve(
+                app, alimi, worker.sockets, worker.ready, turn=worker.turn, gathering=gathering
+            )
         except (AlimiError, OSError) as error:
             logger.error("alimi: %s", error)  # noqa: TRY400 - a sentence for a person
             return 1
@@ -67,12 +72,15 @@ def serve(**given: Any) -> int:
         server.serve(app, alimi, sockets, ready)
         return 0
     stop = server.stop_seconds(config.settings)
-    return run_workers(config.workers, work, sockets, ready=ready, stop_seconds=stop)
+    with tempfile.TemporaryDirectory(prefix="alimi-") as name:
+        folder = Path(name)
+        return run_workers(config.workers, work, sockets, ready=ready, stop_seconds=stop)
 
 
 def _built(config: Configuration) -> tuple[Alimi, Any]:
     """The application, not started: what cannot work is told before anything listens."""
-    alimi = Alimi(config.database, settings=config.settings)
+    bus = config.bus or ("postgres" if _is_postgres(config) else None)
+    alimi = Alimi(config.database, bus=bus, settings=config.settings)
     for name, kind in config.kinds.items():
         alimi.kind(
             name, category=kind.category, text=kind.text, url=kind.url,
@@ -94,6 +102,15 @@ def _demand_shareable(config: Configuration, path: Path | None) -> None:
             f" {config.settings.max_streams:,} streams, so take --workers 1; for more, PostgreSQL"
             " (--db postgresql://…)"
         )
+    if (config.bus or "").partition(":")[0] == "local":
+        raise ConfigurationError(
+            f"workers: {config.workers} processes need a bus between them, and local is none: leave"
+            " --bus away, which takes PostgreSQL's, or name one"
+        )
+
+
+def _is_postgres(config: Configuration) -> bool:
+    return config.database.startswith("postgres")
 
 
 def _shown(config: Configuration) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import uvicorn
 
+from alimi.cli.gathering import Gathering
 from alimi.errors import ConfigurationError
 from alimi.facade import Alimi
 from alimi.settings import Settings
@@ -74,7 +75,9 @@ def serve(
     alimi: Alimi,
     sockets: list[socket.socket],
     ready: Callable[[], None],
+    *,
     turn: Callable[[], None] | None = None,
+    gathering: Gathering | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; both end in order and return.
 
@@ -96,7 +99,7 @@ def serve(
     sys.setswitchinterval(SWITCH_SECONDS)
     signal.signal(signal.SIGTERM, _ending(server))
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loops()) as runner:
-        runner.run(_serve(server, alimi, sockets))
+        runner.run(_serve(server, alimi, sockets, gathering))
 
 
 def _awaitable(call: Callable[[], None]) -> Callable[[], Awaitable[None]]:
@@ -106,9 +109,16 @@ def _awaitable(call: Callable[[], None]) -> Callable[[], Awaitable[None]]:
     return called
 
 
-async def _serve(server: Server, alimi: Alimi, sockets: list[socket.socket]) -> None:
+async def _serve(
+    server: Server, alimi: Alimi, sockets: list[socket.socket], gathering: Gathering | None
+) -> None:
+    if gathering is not None:
+        alimi.metrics.collect = gathering.collect
+        await gathering.start()
     await alimi.start()
     await server.serve(sockets)
+    if gathering is not None:
+        gathering.close()
 
 
 def _ending(server: Server) -> Callable[[int, FrameType | None], None]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from alimi.vitals import Health
@@ -47,5 +48,5 @@ def _readiness(health: Health) -> Readiness:
 async def metrics(call: Call) -> Answer:
     """`GET /metrics`, in the format that the scraper prefers."""
     encode, media = choose_encoder(call.request.headers.get("accept", ""))
-    body: bytes = encode(call.alimi.metrics.registry)
+    body: bytes = encode(cast("CollectorRegistry", await call.alimi.metrics.collect()))
     return Answer(200, body, {"content-type": media})
