@@ -74,7 +74,10 @@ def open_store(database: Any, settings: Settings) -> FullStore:
     path = _sqlite_path(match["path"]) if match else location
     module = importlib.import_module("alimi.stores.sqlite")
     store = module.SQLiteStore(
-        path, synchronous=settings.synchronous, auto_migrate=settings.auto_migrate
+        path,
+        synchronous=settings.synchronous,
+        auto_migrate=settings.auto_migrate,
+        at_once=settings.batch,
     )
     return cast("FullStore", store)
 

@@ -123,12 +123,12 @@ class Kind:
         Raises MissingField, UnsafeUrl, InvalidRecipient or InvalidInput.
         """
         at = now_ms() if now is None else now
-        content = _content(actor, object, target, data)
-        fields = _fields(content)
+        parts = _parts(actor, object, target, data)
+        fields = _fields(*parts)
         rendered = {
             locale: clipped(template.render(fields), MAX_TEXT) for locale, template in self._texts
         }
-        content = msgspec.structs.replace(content, texts=rendered, url=self._rendered_url(fields))
+        content = Content(rendered, self._rendered_url(fields), *parts)
         event = _event(
             self.name,
             self.category,
@@ -177,11 +177,8 @@ def event_from_parts(
     """
     _check_name(kind, "kind")
     _check_name(category, "category")
-    content = msgspec.structs.replace(
-        _content(actor, object, target, data),
-        texts=_checked_texts(texts, kind),
-        url=None if url is None else safe_url(url),
-    )
+    parts = _parts(actor, object, target, data)
+    content = Content(_checked_texts(texts, kind), None if url is None else safe_url(url), *parts)
     at = now_ms() if now is None else now
     return _event(
         kind,
@@ -196,32 +193,43 @@ def event_from_parts(
     )
 
 
-def _content(
-    actor: object, object: object, target: object, data: Mapping[str, Any] | None
-) -> Content:
+_Parts = tuple[Snapshot | None, Snapshot | None, Snapshot | None, dict[str, Any]]
+
+
+def _parts(actor: object, object: object, target: object, data: Mapping[str, Any] | None) -> _Parts:
+    """Actor, object, target and data, as they go into the content."""
     if data is not None and not isinstance(data, Mapping):
         raise InvalidInput(f"data is a mapping, not {type(data).__name__}")
-    return Content(
-        texts={},
-        actor=_named(actor, "actor"),
-        object=_named(object, "object"),
-        target=_named(target, "target"),
-        data=plain_data({} if data is None else data),
+    return (
+        _named(actor, "actor"),
+        _named(object, "object"),
+        _named(target, "target"),
+        plain_data(data) if data else {},
     )
 
 
-def _fields(content: Content) -> dict[str, Any]:
+def _fields(
+    actor: Snapshot | None, object: Snapshot | None, target: Snapshot | None, data: dict[str, Any]
+) -> dict[str, Any]:
     """What texts and urls may name; the four words win over what `data` calls itself."""
     return {
-        **content.data,
-        "data": content.data,
-        "actor": msgspec.to_builtins(content.actor),
-        "object": msgspec.to_builtins(content.object),
-        "target": msgspec.to_builtins(content.target),
+        **data,
+        "data": data,
+        "actor": _members(actor),
+        "object": _members(object),
+        "target": _members(target),
     }
 
 
+def _members(value: Snapshot | None) -> dict[str, str | None] | None:
+    if value is None:
+        return None
+    return {"id": value.id, "name": value.name, "image": value.image, "url": value.url}
+
+
 def _named(value: object, role: str) -> Snapshot | None:
+    if value is None:
+        return None
     try:
         return snapshot(value)
     except InvalidInput as error:

@@ -2,6 +2,9 @@
 
 Times are integers, milliseconds since 1970 UTC; they become RFC 3339 only at the edge (`alimi.sse`,
 `alimi.web`).  Versions are one inbox's change numbers and start at 1; 0 is "before everything".
+
+What exists by the thousand has `gc=False`: nothing in it can lead back to it, so the garbage
+collector need not look at it.
 """
 
 from __future__ import annotations
@@ -37,14 +40,34 @@ def now_ms() -> int:
 def event_id(key: str | None = None, now: int | None = None) -> str:
     """A UUID: version 7 (rising with time), or version 8 that follows from `key` alone."""
     if key is None:
-        stamp = (now_ms() if now is None else now).to_bytes(6, "big")
-        raw, version = bytearray(stamp + os.urandom(10)), 0x70
-    else:
-        raw, version = bytearray(hashlib.sha256(b"alimi.key\0" + key.encode()).digest()[:16]), 0x80
-    raw[6] = (raw[6] & 0x0F) | version
-    raw[8] = (raw[8] & 0x3F) | 0x80
-    digits = raw.hex()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+        return _uuid(f"{now_ms() if now is None else now:012x}{_random_digits()}", "7")
+    return _uuid(hashlib.sha256(b"alimi.key\0" + key.encode()).hexdigest(), "8")
+
+
+def _uuid(digits: str, version: str) -> str:
+    variant = _VARIANT[digits[16]]
+    return (
+        f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}"
+        f"-{variant}{digits[17:20]}-{digits[20:32]}"
+    )
+
+
+#: The first two bits of the ninth byte are 1 and 0.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+#: Random digits for some hundred ids: to ask the system for each id took a fifth of an event.
+_random: list[str] = []
+# A child must not give the ids that its parent gives.
+os.register_at_fork(after_in_child=_random.clear)
+
+
+def _random_digits() -> str:
+    """Twenty hexadecimal digits; taking one from a list is safe in every thread."""
+    while True:
+        try:
+            return _random.pop()
+        except IndexError:
+            digits = os.urandom(5_120).hex()
+            _random.extend(digits[at : at + 20] for at in range(0, len(digits), 20))
 
 
 def normalise_recipient(value: object) -> str:
@@ -56,6 +79,8 @@ def normalise_recipient(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise InvalidRecipient(f"a recipient is an int or a str, not {type(value).__name__}")
     recipient = str(value)
+    if type(value) is int and len(recipient) <= MAX_RECIPIENT:
+        return recipient
     if not recipient or len(recipient) > MAX_RECIPIENT or not is_clean(recipient):
         raise InvalidRecipient
     return recipient
@@ -81,6 +106,8 @@ def bounded_text(value: object, what: str, limit: int) -> str:
 
 def is_clean(text: str) -> bool:
     """No control characters, and encodable as UTF-8."""
+    if text.isprintable():  # as nearly always; it implies both
+        return True
     if _CONTROL.search(text):
         return False
     try:
@@ -90,7 +117,7 @@ def is_clean(text: str) -> bool:
     return True
 
 
-class Snapshot(msgspec.Struct, frozen=True):
+class Snapshot(msgspec.Struct, frozen=True, gc=False):
     """An actor, object or target as it was when the event happened."""
 
     id: str
@@ -137,7 +164,7 @@ def _check_identity(identity: Identity) -> None:
         raise InvalidIdentity("Identity.expires_at is an int: milliseconds since 1970")
 
 
-class Content(msgspec.Struct, frozen=True, omit_defaults=True):
+class Content(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a notification says; shared by all recipients of one event."""
 
     texts: dict[str, str]
@@ -148,7 +175,9 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True):
     data: dict[str, Any] = {}
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", tag="event"):
+class Event(
+    msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type", tag="event"
+):
     """A fact in the application and whom it concerns; texts are already rendered.
 
     `expires_by_kind` says that nobody chose `expires_at`: it followed from the kind and the moment.
@@ -202,14 +231,14 @@ class Signal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", 
 Entry = Event | Retraction | Signal
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What became of one entry; `conflict`: its key had another body, nothing was recorded."""
 
     id: str
     status: Literal["recorded", "repeated", "conflict"] = "recorded"
 
 
-class Counts(msgspec.Struct, frozen=True):
+class Counts(msgspec.Struct, frozen=True, gc=False):
     """Live rows only: not archived, not deleted, not expired."""
 
     unread: int = 0
@@ -240,7 +269,7 @@ def cursor_tag(epoch: str, recipient: str) -> str:
     return base64.urlsafe_b64encode(digest).decode()
 
 
-class Notification(msgspec.Struct, frozen=True):
+class Notification(msgspec.Struct, frozen=True, gc=False):
     """One row in one recipient's inbox, as one snapshot of the store saw it.
 
     `version` is the row's last change, `born` its creation, `content_version` its last new content.
@@ -292,7 +321,7 @@ class Notification(msgspec.Struct, frozen=True):
         return self.content.data
 
 
-class BulkChange(msgspec.Struct, frozen=True):
+class BulkChange(msgspec.Struct, frozen=True, gc=False):
     """More rows than a page holds that changed in one version: told as a whole.
 
     `upto` is their highest content version.  `born` is the highest among those not deleted: a
@@ -304,7 +333,7 @@ class BulkChange(msgspec.Struct, frozen=True):
     born: int = 0
 
 
-class Changes(msgspec.Struct, frozen=True):
+class Changes(msgspec.Struct, frozen=True, gc=False):
     """What changed in one inbox after a position, from one snapshot.
 
     `items` rise by version and never cut a version in two.  `upto` is the position they lead to
@@ -395,7 +424,7 @@ class Marked(msgspec.Struct, frozen=True):
         return Cursor(self.tag, self.version)
 
 
-class Hint(msgspec.Struct, frozen=True, tag="hint"):
+class Hint(msgspec.Struct, frozen=True, gc=False, tag="hint"):
     """This inbox has reached this version; carries no content (G9)."""
 
     recipient: str

@@ -25,6 +25,8 @@ MAX_DATA = 16 * 1024
 #: Deeper than any honest data, far from the recursion limit.
 MAX_DEPTH = 32
 _SCHEMES = ("http", "https")
+#: Values that need no look.
+_AS_IT_IS = frozenset({int, bool, type(None)})
 
 
 def plain_data(value: object, what: str = "data") -> Any:
@@ -32,15 +34,32 @@ def plain_data(value: object, what: str = "data") -> Any:
 
     Raises InvalidInput, naming the place, for anything else and for what is too large as JSON.
     """
-    plain = _plain(value, what, MAX_DEPTH)
+    plain = value.copy() if type(value) is dict and _is_flat(value) else _plain(value, what)
     size = len(msgspec.json.encode(plain))
     if size > MAX_DATA:
         raise InvalidInput(f"{what} is {size} bytes as JSON; at most {MAX_DATA} are allowed")
     return plain
 
 
-def _plain(value: object, where: str, depth: int) -> Any:
-    if value is None or isinstance(value, bool):
+def _is_flat(value: dict[Any, Any]) -> bool:
+    """Whether it is plain already, one level deep, as nearly all data is; else look closely."""
+    for name, each in value.items():
+        kind = type(each)
+        if (
+            type(name) is not str
+            or not name.isprintable()
+            or not (
+                kind in _AS_IT_IS
+                or (kind is str and each.isprintable())
+                or (kind is float and math.isfinite(each))
+            )
+        ):
+            return False
+    return True
+
+
+def _plain(value: object, where: str, depth: int = MAX_DEPTH) -> Any:
+    if type(value) in _AS_IT_IS:
         return value
     if isinstance(value, str):
         return storable(value, where)
@@ -75,6 +94,8 @@ def storable(text: str, what: str) -> str:
 
     Neither can be kept in a text column of every database.
     """
+    if text.isprintable():  # as nearly always: nothing below can be the case
+        return str.__str__(text)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -130,12 +151,12 @@ def snapshot(value: object) -> Snapshot | None:
     """
     if value is None:
         return None
+    if isinstance(value, (str, int, uuid.UUID)):
+        return Snapshot(_id(value))
     if isinstance(value, Snapshot):
         return _snapshot(value.id, value.name, value.image, value.url)
     if isinstance(value, Mapping):
         return _from_mapping(value)
-    if isinstance(value, (str, int, uuid.UUID)):
-        return _snapshot(value)
     describe = getattr(value, "__alimi__", None)
     if callable(describe) and not isinstance(value, type):
         return _from_mapping(_described(describe(), value))

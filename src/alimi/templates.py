@@ -26,6 +26,11 @@ class Template:
         self.text = text
         self.where = where
         self._parts = tuple(self._parse())
+        #: What every event reads as, when no field is named.
+        self._always = "".join(map(str, self._parts)) if self._is_plain() else None
+
+    def _is_plain(self) -> bool:
+        return all(isinstance(part, str) for part in self._parts)
 
     def sample(self) -> str:
         """What it looks like with a word for every field."""
@@ -33,6 +38,8 @@ class Template:
 
     def render(self, fields: Mapping[str, Any], quote: Callable[[str], str] = str) -> str:
         """The text for one event.  Raises MissingField."""
+        if self._always is not None:
+            return self._always
         return "".join(
             part if isinstance(part, str) else quote(self._value(fields, part))
             for part in self._parts
@@ -61,7 +68,9 @@ class Template:
     def _value(self, fields: Mapping[str, Any], path: tuple[str, ...]) -> str:
         value: Any = fields
         for name in path:
-            value = value.get(name) if isinstance(value, Mapping) else None
+            value = value.get(name) if isinstance(value, (dict, Mapping)) else None
+        if type(value) is str:
+            return value
         if value is None:
             raise MissingField(
                 f"{self.where} names {{{'.'.join(path)}}}, which this event does not have"

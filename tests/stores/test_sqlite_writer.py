@@ -18,7 +18,7 @@ from alimi.stores.sqlite import SQLiteStore, feed
 from alimi.stores.sqlite.connections import Synchronous
 from alimi.stores.sqlite.transaction import Transaction
 from alimi.stores.sqlite.writer import Writer
-from alimi.testing.stores.harness import audit, deliver, event, ids, read, settle
+from alimi.testing.stores.harness import audit, deliver, event, ids, read, record, settle
 from tests.stores.fsyncs import counted_fsyncs
 from tests.stores.sqlite_application import SQLiteApplication, application
 
@@ -279,16 +279,16 @@ async def test_g8_garbage_of_every_sort(store: SQLiteStore, body: object) -> Non
 async def test_g2_an_unprepared_connection_is_refused(store: SQLiteStore, tmp_path: Path) -> None:
     """G2: a driver that commits by itself is refused, and so is another database."""
     with closing(sqlite3.connect(store.path)) as db, pytest.raises(UnpreparedEngine):
-        store.write(SQLiteApplication(db), [event()])
+        record(store, SQLiteApplication(db), event())
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         with pytest.raises(ForeignDatabase):
-            store.write(SQLiteApplication(db), [event()])
+            record(store, SQLiteApplication(db), event())
     with application(store.path) as app:
         app.begin()
         app.dialect = "postgresql"
         with pytest.raises(ForeignDatabase):
-            store.write(app, [event()])
+            record(store, app, event())
 
 
 async def test_g2_by_another_name(store: SQLiteStore, tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ async def test_g2_by_another_name(store: SQLiteStore, tmp_path: Path) -> None:
     (tmp_path / "link.db").symlink_to(store.path)
     with closing(sqlite3.connect(tmp_path / "link.db", isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
-        store.write(SQLiteApplication(db), [event()])
+        record(store, SQLiteApplication(db), event())
         db.execute("COMMIT")
     await settle(store)
     assert len(await ids(store)) == 1

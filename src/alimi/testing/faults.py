@@ -43,9 +43,11 @@ class Point(msgspec.Struct, frozen=True):
 _WRITER = "alimi.stores.sqlite.writer"
 _COMMIT = f"{_WRITER}:Writer._commit"
 _SIDECAR = "alimi.stores.sqlite.epoch:Sidecar.remember"
-_APPEND = "alimi.stores.sqlite.outbox:append"
+_APPEND = "alimi.stores.sqlite.recorder:Recorder.append"
+#: Runs only when the outbox was empty.
+_AT_ONCE = "alimi.stores.sqlite.recorder:apply_at_once"
 #: Runs only when something was claimed, unlike the verb `apply`.
-_BATCH = "alimi.stores.sqlite.apply:Batch.run"
+_BATCH = "alimi.stores.sqlite.apply:_together"
 _MARK = "alimi.stores.sqlite.marks:mark"
 #: Whoever buries: a retraction, the sweeper, somebody who deletes.
 _BURY = "alimi.stores.sqlite.inboxes:bury"
@@ -53,8 +55,7 @@ _RECORD = "alimi.stores.sqlite.within:write"
 _APPLICATION = "sqlalchemy.engine.default:DefaultDialect"
 _SERVER = "uvicorn.protocols.http.httptools_impl:RequestResponseCycle.send"
 _SINK = "alimi.sinks:AsgiSink.write"
-_SOCKET_SINK = "alimi.sinks:TransportSink"
-_SOCKET = f"{_SOCKET_SINK}.write"
+_SOCKET = "alimi.sinks:TransportSink.write"
 _PUBLISH = "alimi.buses.local:LocalBus.publish"
 
 POINTS = (
@@ -69,6 +70,16 @@ POINTS = (
     Point("append.remembered", "after", _SIDECAR, _APPEND),
     Point("append.told", "after", f"{_WRITER}:settle", _APPEND),
     Point("append.answering", "after", "alimi.facade:Alimi._write", _APPEND),
+    # the same, applied by the transaction that records it
+    Point("at-once.begun", "before", _AT_ONCE),
+    Point("at-once.written", "after", "alimi.stores.sqlite.apply:Batch.run", _AT_ONCE),
+    Point("at-once.committing", "before", _COMMIT, _AT_ONCE),
+    Point("at-once.committed", "before", _SIDECAR, _AT_ONCE),
+    Point("at-once.told", "after", f"{_WRITER}:settle", _AT_ONCE),
+    Point("at-once.answering", "after", "alimi.facade:Alimi._write", _AT_ONCE),
+    Point("at-once.delivering", "before", "alimi.hub:Hub.deliver", _AT_ONCE),
+    Point("at-once.publishing", "before", _PUBLISH, _AT_ONCE),
+    Point("at-once.written-out", "after", _SOCKET, _AT_ONCE),
     # notify() and record() within one
     Point("application.recorded", "after", _RECORD),
     Point("application.committing", "before", f"{_APPLICATION}.do_commit", _RECORD),
@@ -92,7 +103,6 @@ POINTS = (
     Point("asgi.sending", "before", _SERVER, _SINK),
     Point("asgi.sent", "after", _SERVER, _SINK),
     Point("socket.writing", "before", _SOCKET, _BATCH),
-    Point("socket.sending", "before", f"{_SOCKET_SINK}._send", _BATCH),
     Point("socket.written", "after", _SOCKET, _BATCH),
     # marks, and what is withdrawn or expires
     Point("mark.committing", "before", _COMMIT, _MARK),

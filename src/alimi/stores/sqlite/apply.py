@@ -36,7 +36,22 @@ def apply(tx: Transaction, limit: int) -> Applied:
     # Claimed only now: a retraction among the above may have taken recipients out of it.
     _apply_claims(tx, outbox.claim_bulk(tx), applied, limit)
     applied.more = bool(tx.db.execute(SQL["waiting"]).fetchone()[0])
+    tx.applied.append(applied)
     return applied
+
+
+def apply_at_once(tx: Transaction, claims: list[Claim], since: int) -> bool:
+    """Events in the transaction that records them; False, and nothing done, when one cannot be."""
+    try:
+        with savepoint(tx.db):
+            batch = Batch(tx, claims, len(claims))
+            batch.run()
+    except DATA_ERRORS:
+        return False
+    applied = Applied(since=since)
+    batch.add_to(applied)
+    tx.applied.append(applied)
+    return True
 
 
 def _apply_claims(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> None:
@@ -174,7 +189,7 @@ class Batch:
             owners = self._owners(event)
             self._done.repeated += len(owners)
             recipients = tuple(each for each in recipients if each not in owners)
-        self._insert(event, recipients)
+        self._insert(event, recipients, claim.content)
 
     def _first_use(self, claim: Claim, event: Event, key: str) -> bool:
         """Whether this event may use its key; a piece that follows another had it checked then."""
@@ -199,8 +214,9 @@ class Batch:
         ).fetchone()
         return set(msgspec.json.decode(found))
 
-    def _insert(self, event: Event, recipients: tuple[str, ...]) -> None:
-        content = msgspec.json.encode(event.content).decode()
+    def _insert(self, event: Event, recipients: tuple[str, ...], content: str | None) -> None:
+        if content is None:
+            content = msgspec.json.encode(event.content).decode()
         name, kind, category, created = event.id, event.kind, event.category, event.created_at
         tail = (created, event.expires_at, kind, category, event.about, content)
         for recipient in recipients:

@@ -25,12 +25,16 @@ _MAX_ERROR = 2000
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """One row of the outbox, or why it cannot be read; `rest` rows of its event follow it."""
+    """One row of the outbox, or why it cannot be read; `rest` rows of its event follow it.
+
+    `content` is an event's as JSON, where it is known.
+    """
 
     seq: int
     entry: Entry | Exception
     fingerprint: str | None
     rest: int
+    content: str | None = None
 
 
 class Claims(msgspec.Struct):

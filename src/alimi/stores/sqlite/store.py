@@ -39,7 +39,9 @@ from alimi.stores.sqlite.connections import (
     use_wal,
 )
 from alimi.stores.sqlite.file import DatabaseFile
+from alimi.stores.sqlite.news import News
 from alimi.stores.sqlite.readers import Readers
+from alimi.stores.sqlite.recorder import Recorder
 from alimi.stores.sqlite.sql import SQL
 from alimi.stores.sqlite.sweep import Roll, sweep
 from alimi.stores.sqlite.watcher import Watcher
@@ -62,6 +64,7 @@ class SQLiteStore:
         synchronous: Synchronous = "FULL",
         auto_migrate: bool = True,
         queue_bound: int = QUEUE_BOUND,
+        at_once: int = 0,
     ) -> None:
         self._path = database_path(path)
         if synchronous not in upkeep.DURABILITY:
@@ -69,6 +72,7 @@ class SQLiteStore:
         self._synchronous: Synchronous = synchronous
         self._auto_migrate = auto_migrate
         self._bound = queue_bound
+        self._at_once = at_once
         self._parts: _Parts | None = None
         self._opening = threading.Lock()  # several loops, each in its thread, may share a store
 
@@ -98,6 +102,7 @@ class SQLiteStore:
                     self._synchronous,
                     auto_migrate=self._auto_migrate,
                     bound=self._bound,
+                    at_once=self._at_once,
                 )
             except (sqlite3.Error, OSError) as error:
                 raise _cannot_open(self._path, error) from error
@@ -114,17 +119,25 @@ class SQLiteStore:
 
     async def append(self, entries: Sequence[Entry]) -> list[Receipt]:
         """Write to the outbox, durably (G1)."""
-        writer = self._open.writer
+        parts = self._open
         prepared = outbox.prepare(entries)
-        return await writer.merge(outbox.append, prepared)
+        return await parts.writer.merge(parts.recorder.append, prepared)
 
     async def apply(self, limit: int) -> Applied:
         """Claim entries in order and move them to the inboxes."""
-        return await self._open.writer.run(lambda tx: apply(tx, limit))
+        parts = self._open
+        if parts.news.waiting:
+            more = parts.watcher.pending()
+        else:
+            more = (await parts.writer.run(lambda tx: apply(tx, limit))).more
+        # The batch itself comes this way too: all that is told is told in the order of commits.
+        applied = parts.news.take()
+        applied.more = more
+        return applied
 
     async def pending(self) -> bool:
         """Whether `apply` might find something."""
-        return self._open.watcher.pending()
+        return self._open.news.waiting or self._open.watcher.pending()
 
     async def waiting(self) -> Waiting:
         """What is in the outbox, from a real read."""
@@ -197,7 +210,13 @@ class _Parts:
     """What an open store consists of."""
 
     def __init__(
-        self, path: Path, synchronous: Synchronous, *, auto_migrate: bool, bound: int
+        self,
+        path: Path,
+        synchronous: Synchronous,
+        *,
+        auto_migrate: bool,
+        bound: int,
+        at_once: int,
     ) -> None:
         db = connect_writer(path, synchronous)
         self._path = path
@@ -219,7 +238,15 @@ class _Parts:
         # threads keep one such page from the others; more would only fight for the interpreter.
         self.feed = Readers(self._reader, "feed", threads=1, bound=bound)
         self.pages = Readers(self._reader, "pages", threads=2, bound=bound)
-        self.writer = Writer(db, self.file, bound=bound, committed=self._sidecar.remember)
+        self.news = News()
+        self.recorder = Recorder(at_once, self.news)
+        self.writer = Writer(
+            db,
+            self.file,
+            bound=bound,
+            committed=self._sidecar.remember,
+            applied=self.news.add,
+        )
 
     def _reader(self) -> sqlite3.Connection:
         self.file.check()

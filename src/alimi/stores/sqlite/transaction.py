@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
-from alimi.model import cursor_tag, now_ms
+from alimi.model import Applied, cursor_tag, now_ms
 from alimi.stores.sqlite.sql import SQL
 
 #: One digest takes 2 µs, and the same readers come again and again.
@@ -15,13 +15,17 @@ tag_of = lru_cache(maxsize=65_536)(cursor_tag)
 
 
 class Transaction(msgspec.Struct, frozen=True):
-    """An open write transaction, its moment, and the store's identity in it."""
+    """An open write transaction, its moment, and the store's identity in it.
+
+    `applied` gathers what it did to the inboxes, to be told when it is committed.
+    """
 
     db: sqlite3.Connection
     epoch: str
     changes: int
     now: int
     rows_before: int
+    applied: list[Applied] = []
 
     @classmethod
     def on(cls, db: sqlite3.Connection) -> Transaction:

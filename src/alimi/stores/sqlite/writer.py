@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from alimi.errors import StoreClosed, StoreError, StoreFull
+from alimi.model import Applied
 from alimi.stores.sqlite.connections import as_alimi_error, begin, rollback
 from alimi.stores.sqlite.file import DatabaseFile
 from alimi.stores.sqlite.transaction import Transaction
@@ -69,7 +70,11 @@ def perform(tx: Transaction, jobs: Sequence[Job]) -> None:
 
 
 class Writer:
-    """Runs jobs in transactions; `committed` hears each commit's epoch and change counter."""
+    """Runs jobs in transactions.
+
+    `committed` hears each commit's epoch and change counter, `applied` what it did to the inboxes,
+    before those hear it who wait for the jobs.
+    """
 
     def __init__(
         self,
@@ -78,11 +83,13 @@ class Writer:
         *,
         bound: int,
         committed: Callable[[str, int], None],
+        applied: Callable[[Sequence[Applied]], None],
     ) -> None:
         self._db = db
         self._file = file
         self._bound = bound
         self._committed = committed
+        self._applied = applied
         self._jobs: deque[Job] = deque()
         self._taken: list[Job] = []
         self._wake = threading.Condition()
@@ -184,7 +191,7 @@ class Writer:
         jobs = [self._jobs.popleft()]
         merged = jobs[0].merged
         while merged is not None and self._jobs and len(jobs) < MERGE:
-            if self._jobs[0].merged is not merged:
+            if self._jobs[0].merged != merged:
                 break
             jobs.append(self._jobs.popleft())
         return jobs
@@ -212,6 +219,7 @@ class Writer:
             self._committed(tx.epoch, count)
         # Last, so that nobody is told of what went into a file without a name.
         self._file.check()
+        self._applied(tx.applied)
 
 
 def _failed(jobs: Sequence[Job], error: BaseException) -> list[Job]:

@@ -80,7 +80,7 @@ class ApplyingTests(StoreHarness):
 
     async def test_g8_a_batch_is_bounded(self, store: FullStore) -> None:
         """G8: a batch holds about `limit` notifications, however many events wait."""
-        await store.append([event([n, n + 1, n + 2]) for n in range(20)])
+        await store.append([Signal("ping"), *(event([n, n + 1, n + 2]) for n in range(20))])
         sizes = []
         while True:
             applied = await store.apply(10)

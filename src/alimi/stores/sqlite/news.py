@@ -1,0 +1,58 @@
+"""What the writer has applied and no relay has fetched yet."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from alimi.model import Applied
+
+#: Notifications that may wait to be fetched, about a kilobyte each; then events go to the outbox
+#: again, where they cost no memory.
+BOUND = 5_000
+
+
+class News:
+    """In the order of the commits; filled by the writer's thread, fetched from any."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = Applied()
+        self._waiting = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is anything to fetch."""
+        return self._waiting
+
+    @property
+    def full(self) -> bool:
+        """Whether too much waits already."""
+        return self._next.notifications >= BOUND
+
+    def add(self, committed: Iterable[Applied]) -> None:
+        """What one transaction did."""
+        with self._lock:
+            for applied in committed:
+                _join(self._next, applied)
+                self._waiting = True
+
+    def take(self) -> Applied:
+        """Everything there is, as if one batch had done it."""
+        with self._lock:
+            taken, self._next = self._next, Applied()
+            self._waiting = False
+        return taken
+
+
+def _join(to: Applied, applied: Applied) -> None:
+    to.entries += applied.entries
+    to.notifications += applied.notifications
+    to.repeated += applied.repeated
+    to.conflicts += applied.conflicts
+    to.dead += applied.dead
+    to.changes += applied.changes
+    to.hints += applied.hints
+    to.signals += applied.signals
+    if applied.since is not None:
+        to.since = applied.since if to.since is None else min(to.since, applied.since)
