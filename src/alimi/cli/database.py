@@ -27,6 +27,12 @@ def file_of(store: FullStore) -> Path | None:
     return path if isinstance(path, Path) else None
 
 
+def name_of(store: FullStore) -> str:
+    """What a person calls the database: its file, or its address without the password."""
+    path = file_of(store)
+    return str(getattr(store, "name", "the database") if path is None else path)
+
+
 def demand_file(store: FullStore) -> None:
     """Raise SchemaMissing when there is no database yet: opening it would make an empty one."""
     path = file_of(store)
@@ -44,7 +50,7 @@ def naming(store: FullStore) -> Iterator[FullStore]:
     except (sqlite3.Error, StoreError) as error:
         if isinstance(error, StoreError) and type(error) is not StoreError:
             raise  # its own sentence says what to do
-        raise StoreError(f"{file_of(store)}: {error}") from error
+        raise StoreError(f"{name_of(store)}: {error}") from error
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ import typer
 
 from alimi.cli import configuration, terminal
 from alimi.cli.configuration import Configuration
-from alimi.cli.database import file_of, store_of
+from alimi.cli.database import file_of, name_of, store_of
 from alimi.cli.options import takes
 from alimi.errors import AlimiError, SchemaMissing
 from alimi.store import Drift, Report
@@ -79,7 +79,7 @@ def _of_file(path: Path | None) -> Iterator[Check]:
 async def _of_database(config: Configuration) -> list[Check]:
     store = store_of(config)
     path = file_of(store)
-    where = config.database if path is None else str(path)
+    where = name_of(store)
     if path is not None and not path.exists():
         advice = "start `alimi serve` once, run `alimi migrate`, or name another with --db"
         return [Check("bad", "database", f"there is none at {where}", advice)]
@@ -89,6 +89,8 @@ async def _of_database(config: Configuration) -> list[Check]:
         return [Check("bad", "schema", str(error), "run `alimi migrate`")]
     except (AlimiError, sqlite3.Error, OSError) as error:
         advice = "check the path, its permissions, and that it is Alimi's database"
+        if path is None:
+            advice = "check the address, the password, and that the server is running"
         return [Check("bad", "database", f"{where}: {error}", advice)]
     return list(_of_report(report))
 

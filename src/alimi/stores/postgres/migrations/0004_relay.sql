@@ -82,16 +82,20 @@ CREATE FUNCTION alimi_claim(
 BEGIN
     WITH late AS (
         SELECT o.* FROM unnest(p_late, p_late_seqs) AS l (txid, seq) CROSS JOIN LATERAL (
-            SELECT ctid, txid, seq, size, type, checked, recorded_at FROM alimi_outbox
+            SELECT ctid, txid, seq, type, checked, recorded_at,
+                CASE WHEN checked THEN size ELSE cardinality(recipients) END AS weight
+            FROM alimi_outbox
             WHERE part = p_part AND lane = p_lane AND txid = l.txid AND seq > l.seq
             ORDER BY txid, seq LIMIT p_limit + 1
         ) AS o
     ), onward AS (
-        SELECT ctid, txid, seq, size, type, checked, recorded_at FROM alimi_outbox
+        SELECT ctid, txid, seq, type, checked, recorded_at,
+                CASE WHEN checked THEN size ELSE cardinality(recipients) END AS weight
+            FROM alimi_outbox
         WHERE part = p_part AND lane = p_lane AND (txid, seq) > (p_txid, p_seq)
         ORDER BY txid, seq LIMIT p_limit + 1
     ), found AS (
-        SELECT *, row_number() OVER w AS n, sum(greatest(size, 1)) OVER w AS total
+        SELECT *, row_number() OVER w AS n, sum(greatest(weight, 1)) OVER w AS total
         FROM (SELECT * FROM late UNION ALL SELECT * FROM onward) AS o
         WINDOW w AS (ORDER BY txid, seq)
     ), taken AS (
@@ -144,6 +148,11 @@ CREATE FUNCTION alimi_use_keys(
     OUT o_dropped bigint[], OUT o_repeated integer, OUT o_conflicts integer
 ) LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
+    o_repeated := 0;
+    o_conflicts := 0;
+    IF NOT EXISTS (SELECT 1 FROM alimi_outbox WHERE ctid = ANY (p_rows) AND key IS NOT NULL) THEN
+        RETURN;
+    END IF;
     WITH keyed AS (
         SELECT seq, txid, lane, rest, key, event_id,
             -- Whoever writes the outbox with other tools may leave the fingerprint out.
@@ -182,7 +191,7 @@ $$;
 -- Apply events and signals; their inboxes are locked.  Careful means that an id may come twice.
 CREATE FUNCTION alimi_put(
     p_part smallint, p_now bigint, p_rows tid[], p_careful boolean, p_show integer
-) RETURNS alimi_done LANGUAGE plpgsql VOLATILE AS $$
+) RETURNS alimi_done LANGUAGE plpgsql VOLATILE SET enable_nestloop = off AS $$
 DECLARE
     keys record;
     done alimi_done;
@@ -499,7 +508,9 @@ CREATE FUNCTION alimi_apply(
     p_bulk_late_seqs bigint[],
     OUT o_state text, OUT o_epoch text, OUT o_server text, OUT o_since bigint, OUT o_done alimi_done,
     OUT o_ends text[]
-) LANGUAGE plpgsql VOLATILE AS $$
+) LANGUAGE plpgsql VOLATILE
+-- Plans are kept, and a table that was empty when one was made may hold a million rows later.
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     claim record;
     bulk record;
