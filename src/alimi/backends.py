@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from alimi.bus import Bus
 from alimi.errors import ConfigurationError, UnknownTransaction
+from alimi.metrics import Metrics
 from alimi.settings import Settings
 from alimi.store import Joined, Maintenance, Outbox, Recording, Store
 
@@ -28,7 +29,14 @@ _TRANSACTIONS = {
     "psycopg": "alimi.contrib.psycopg",
     "psycopg_pool": "alimi.contrib.psycopg",
 }
-_BUSES = {"local": "alimi.buses.local"}
+_BUSES = {
+    "nats": "alimi.buses.nats",
+    "tls": "alimi.buses.nats",
+    "valkey": "alimi.buses.valkey",
+    "valkeys": "alimi.buses.valkey",
+    "redis": "alimi.buses.valkey",
+    "rediss": "alimi.buses.valkey",
+}
 _POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?://")
 _SQLITE_URL = re.compile(r"sqlite(?:\+[a-z0-9]+)?:(?://)?(?P<path>.*)")
 
@@ -112,14 +120,43 @@ def transactions_for(within: object) -> Transactions:
     raise UnknownTransaction
 
 
-def bus_factory(url: str | None) -> Callable[[], Bus]:
-    """Makes the bus of each event loop."""
-    scheme = (url or "local").partition(":")[0]
+def bus_factory(url: str | None, database: Any, metrics: Metrics) -> Callable[[str], Bus]:
+    """Makes the bus of each event loop, given the store's identity.
+
+    None is the store's own PostgreSQL, and with SQLite no more than this process.
+    """
+    location = _location(database)
+    on_postgres = _POSTGRES_URL.match(location) is not None
+    url = url or ("postgres" if on_postgres else "local")
+    if url == "local":
+        local = importlib.import_module("alimi.buses.local")
+        exchange = local.Exchange()
+        return lambda _: cast("Bus", local.LocalBus(exchange))
+    if url == "postgres" and not on_postgres:
+        raise ConfigurationError(
+            "the bus postgres is the store's own database, which is none: give a postgresql:// URL"
+        )
+    make = _bus_maker(location if url == "postgres" else url)
+    make("", metrics)  # what is wrong with the URL is said now
+    return lambda identity: make(identity, metrics)
+
+
+def _bus_maker(url: str) -> Callable[[str, Metrics], Bus]:
+    if _POSTGRES_URL.match(url):
+        try:
+            target = importlib.import_module("alimi.stores.postgres.target").Target(url)
+            module = importlib.import_module("alimi.buses.postgres")
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                "a PostgreSQL bus needs asyncpg: pip install 'alimi[postgres]'"
+            ) from error
+        return lambda identity, metrics: cast("Bus", module.make(target, identity, metrics))
+    scheme = url.partition("://")[0]
     if scheme not in _BUSES:
-        raise ConfigurationError(f"the bus {scheme} is not one of {', '.join(sorted(_BUSES))}")
+        known = ", ".join(("local", "postgres", "postgresql://", *(f"{s}://" for s in _BUSES)))
+        raise ConfigurationError(f"the bus {scheme} is not one of {known}")
     module = importlib.import_module(_BUSES[scheme])
-    exchange = module.Exchange()
-    return lambda: cast("Bus", module.LocalBus(exchange))
+    return lambda identity, metrics: cast("Bus", module.make(url, identity, metrics))
 
 
 def web_application() -> Callable[..., Callable[..., Awaitable[None]]]:

@@ -80,7 +80,7 @@ class Alimi:
         self.kinds: dict[str, Kind] = {}
         self._database = database
         self._engine = backends.engine_adapter(database)
-        self._bus = backends.bus_factory(bus)
+        self._bus = backends.bus_factory(bus, database, self.metrics)
         self.store = backends.open_store(database, self.settings)
         self._runtimes: dict[asyncio.AbstractEventLoop, asyncio.Future[Runtime]] = {}
         if self._engine is not None:
@@ -311,7 +311,8 @@ class Alimi:
 
     async def _start(self) -> Runtime:
         await self.store.open()
-        runtime = Runtime(self.store, self._bus(), self.settings, self.metrics)
+        identity = (await self.store.positions(())).identity
+        runtime = Runtime(self.store, self._bus(identity), self.settings, self.metrics)
         await runtime.start()
         return runtime
 

@@ -487,6 +487,11 @@ class Positions(msgspec.Struct, frozen=True):
     epoch: str
     heads: dict[str, int]
 
+    @property
+    def identity(self) -> str:
+        """What of the epoch a fail-over keeps; the rest follows a dot."""
+        return self.epoch.partition(".")[0]
+
 
 class Retention(msgspec.Struct, frozen=True):
     """How long things are kept; days, and rows per inbox.  None keeps for ever.
