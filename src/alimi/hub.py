@@ -1,13 +1,7 @@
 """The open streams of one node.
 
-One loop serves everything: a stream that has something to read is *due*; the pump reads for all due
-streams in one query and hands each its frames in one write.  Replay and live are the same thing, a
-position that moves to what a read covered, so nothing falls between them and nothing doubles.  News
-that arrives during a replay is not queued, it only keeps the stream due.
-
-A slow reader: past its cap nothing more is queued; it is *behind*, and catches up from the store
-once its sink has drained.  The producer never waits for a reader (the lesson of websockets'
-"broadcast" page).
+It knows who is connected, begins and ends streams, takes what arrives, and looks after all of them
+by one wheel; `alimi.pump` reads and writes for them.
 
 An idle stream has no task, no timer and no queue: one wheel ticks for all of them.
 """
@@ -16,30 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from alimi import frames
 from alimi.bus import Bus
+from alimi.following import Following
+from alimi.heads import Heads
 from alimi.metrics import Metrics
-from alimi.model import BusMessage, Changes, HangUp, Hint, Identity, SignalTo
-from alimi.position import Frames, Place, Step, beginning
+from alimi.model import BusMessage, Changes, HangUp, Hint, Identity, Positions, SignalTo
+from alimi.position import Frames, beginning
+from alimi.pump import Pump
 from alimi.settings import Settings
 from alimi.sinks import Sink
 from alimi.store import Store
+from alimi.stream import Stream
 from alimi.wheel import Wheel
 
 logger = logging.getLogger("alimi")
 #: A server's access log has only a stream's beginning; this has its end.
 access = logging.getLogger("alimi.access")
 
-#: Streams served by one query; keeps one turn of the loop short.
-_TURN = 500
-#: How long the pump feeds readers before others on the loop have their turn, in seconds.
-_BREATH = 0.005
 #: Recipients asked for in one position check.
 _CHECK = 5_000
 #: News that is under way when the heads are read arrives within this, and needs no healing.
@@ -47,55 +40,11 @@ _GRACE = 0.05
 #: After an interruption of the bus all nodes want to check: over so many seconds they spread.
 _SPREAD = 0.25
 
-#: One row that cannot be told must not silence the others of a turn.
-_UNTELLABLE = "alimi: a stream cannot go on and is ended"
-
 Reason = frames.ByeReason | Literal["gone"]
 
 
-class Stream:
-    """One open SSE connection of one recipient; the hub's view of it."""
-
-    __slots__ = (
-        "_hub", "behind", "closed", "ends_at", "identity", "opened_at", "place", "progress_at",
-        "sink", "tick", "unsent", "wrote_at",
-    )  # fmt: skip
-
-    def __init__(self, hub: Hub, sink: Sink, identity: Identity, place: Place) -> None:
-        self._hub = hub
-        self.sink = sink
-        self.identity = identity
-        self.place = place
-        #: Nothing more is queued until the sink has drained.
-        self.behind = False
-        self.closed = False
-        self.opened_at = self.wrote_at = self.ends_at = 0.0
-        #: What was unsent when it was last looked at, and when that last became less.
-        self.unsent = 0
-        self.progress_at = 0.0
-        self.tick = 0
-
-    @property
-    def recipient(self) -> str:
-        """Whose stream it is."""
-        return self.identity.recipient
-
-    def sink_drained(self) -> None:
-        """The reader took everything: catch up if it fell behind."""
-        self._hub.reader_drained(self)
-
-    def sink_gone(self) -> None:
-        """The reader has left."""
-        self._hub.reader_gone(self)
-
-    def sink_stopping(self) -> None:
-        """The server stops: newcomers are refused and this reader is told."""
-        self._hub.draining = True
-        self._hub.end(self, "drain")
-
-
 class Hub:
-    """Registry, pump and wheel of this node's streams.
+    """Registry and wheel of this node's streams.
 
     `store`, `bus` and `clock` (seconds of a steady clock) are the caller's; its tasks keep `run`
     and `run_wheel` running.  All other methods belong to the same event loop.
@@ -112,18 +61,18 @@ class Hub:
         wall_ms: Callable[[], int],
     ) -> None:
         self._store = store
-        self._bus = bus
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
         self._wall_ms = wall_ms
         self._streams: dict[str, set[Stream]] = {}
         self._count = 0
-        self._due: dict[Stream, None] = {}
-        self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._following: dict[str, asyncio.Future[None]] = {}
+        self._heads = Heads(settings.tail_bytes, settings.page)
+        self._following = Following(
+            bus, self._heads, settings, metrics,
+            clock=clock, needed=self._streams.__contains__,
+        )  # fmt: skip
+        self._pump = Pump(store, self._heads, settings, metrics, clock=clock, fail=self.end)
         self._wheel: Wheel[Stream] = Wheel(clock())
         self._ending: set[Stream] = set()
         self._all_ended = asyncio.Event()
@@ -190,11 +139,11 @@ class Hub:
         sink.write(frames.retry(self.retry_ms()))
         self._schedule(stream)
         try:
-            await self._follow(stream.recipient)
+            await self._following.join(stream.recipient)
         except BaseException:
             self.end(stream, "gone")
             raise
-        self._make_due(stream)
+        self._pump.make_due(stream)
         return stream
 
     def end(self, stream: Stream, reason: Reason) -> None:
@@ -223,6 +172,11 @@ class Hub:
         if not self._ending:
             self._all_ended.set()
 
+    def server_stops(self, stream: Stream) -> None:
+        """The server around us stops: newcomers are refused and this reader is told."""
+        self.draining = True
+        self.end(stream, "drain")
+
     async def drain(self, seconds: float) -> None:
         """End all streams, spread over `seconds`; each reader gets its own delay to come back."""
         self.draining = True
@@ -240,7 +194,7 @@ class Hub:
             stream.sink.close(abort=True)
 
     def _forget(self, stream: Stream) -> None:
-        self._due.pop(stream, None)
+        self._pump.drop(stream)
         self._wheel.drop(stream)
         group = self._streams.get(stream.recipient)
         if group is not None and stream in group:
@@ -249,17 +203,7 @@ class Hub:
             self._metrics.streams.set(self._count)
             if not group:
                 del self._streams[stream.recipient]
-                self._following.pop(stream.recipient, None)
-                self._bus.unfollow((stream.recipient,))
-
-    async def _follow(self, recipient: str) -> None:
-        """Wait until the bus has confirmed; streams of one recipient share the wait."""
-        waiting = self._following.get(recipient)
-        if waiting is None:
-            waiting = self._following[recipient] = asyncio.ensure_future(
-                self._bus.follow((recipient,))
-            )
-        await asyncio.shield(waiting)
+                self._following.leave(stream.recipient)
 
     # -- what arrives -------------------------------------------------------------------------
 
@@ -276,12 +220,13 @@ class Hub:
 
     def bus_was_lost(self) -> None:
         """What was said meanwhile is unknown: check soon, once for many such calls."""
+        self._heads.doubt()
         self._doubt.set()
 
     def _read_again(self) -> None:
         for group in self._streams.values():
             for stream in group:
-                self._make_due(stream)
+                self._pump.make_due(stream)
 
     def deliver(self, batch: Iterable[Changes]) -> None:
         """Take rows that this node's relay has just written, so that they need not be read.
@@ -291,44 +236,16 @@ class Hub:
         for changes in batch:
             streams = self._streams.get(changes.recipient)
             if streams:
-                self._spread(tuple(streams), Frames(changes, self._settings.backlog_bytes))
-
-    def _spread(self, streams: Iterable[Stream], made: Frames) -> None:
-        """Feed those who stand where these changes begin, have the others read.
-
-        What runs for each reader of each event: those who stand alike share one place, so that it
-        is mostly a comparison and a write.
-        """
-        last: Place | None = None
-        step: Step | None = None
-        now = self._clock()
-        for stream in streams:
-            if stream.place is not last:
-                last = stream.place
-                step = self._at_once(stream, made)
-            if stream.behind:
-                continue
-            if step is None:
-                self._catch_up(stream, made)
-                continue
-            stream.place = step.place
-            stream.wrote_at = now
-            unsent = stream.sink.write(step.body)
-            if unsent:
-                self._note_unsent(stream, unsent, len(step.body))
-
-    def _at_once(self, stream: Stream, made: Frames) -> Step | None:
-        try:
-            return made.at_once(stream.place)
-        except Exception:
-            logger.exception(_UNTELLABLE)
-            self.end(stream, "unavailable")
-            return None
+                made = Frames(changes, self._settings.backlog_bytes)
+                self._pump.spread(tuple(streams), made)
+            self._heads.deliver(changes)
 
     def _hint(self, recipient: str, version: int) -> None:
+        if not self._heads.hear(recipient, version):
+            return
         for stream in self._streams.get(recipient, ()):
             if stream.place.cursor < version:
-                self._make_due(stream)
+                self._pump.make_due(stream)
 
     def _signal_frame(self, name: str, data: object) -> bytes:
         """A signal goes to many recipients in a row: encoded once."""
@@ -355,109 +272,20 @@ class Hub:
 
     # -- the pump -----------------------------------------------------------------------------
 
+    async def run(self) -> None:
+        """Serve streams for ever; a failed read leaves them due and raises."""
+        await self._pump.run()
+
     async def settled(self) -> None:
         """Wait until nothing is due; for tests and shutdown."""
-        await self._idle.wait()
-
-    async def run(self) -> None:
-        """Serve due streams for ever; a failed read leaves them due and raises."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._due:
-                await self._serve(self._take_turn())
-                await asyncio.sleep(0)
-            self._idle.set()
-
-    def _take_turn(self) -> list[Stream]:
-        """No longer due before the read begins: news during the read makes them due again."""
-        turn = list(itertools.islice(self._due, _TURN))
-        for stream in turn:
-            del self._due[stream]
-        return turn
-
-    async def _serve(self, turn: Sequence[Stream]) -> None:
-        wanted: dict[tuple[str, int | None], list[Stream]] = {}
-        for stream in turn:
-            wanted.setdefault((stream.recipient, stream.place.wanted), []).append(stream)
-        try:
-            answers = await self._store.changes_after(list(wanted), self._settings.page)
-        except BaseException:
-            for stream in turn:
-                self._make_due(stream)
-            raise
-        self._metrics.reads.inc()
-        until = self._clock() + _BREATH
-        for (key, group), changes in zip(wanted.items(), answers, strict=True):
-            made = Frames(changes, self._settings.backlog_bytes)
-            for stream in group:
-                if self._clock() > until:
-                    await asyncio.sleep(0)
-                    until = self._clock() + _BREATH
-                if stream.closed or stream.behind:
-                    continue
-                if stream.place.wanted == key[1]:
-                    self._feed(stream, made)
-                elif stream.place.lacks(changes):  # `deliver` moved it meanwhile, but less far
-                    self._make_due(stream)
-
-    def _feed(self, stream: Stream, made: Frames) -> None:
-        """Write what one read found, piece by piece, until the reader has it or falls behind."""
-        try:
-            while True:
-                step = made.step(stream.place)
-                if step.lost is not None:
-                    self._metrics.resets.labels(step.lost).inc()
-                stream.place = step.place
-                if step.body:
-                    self._write(stream, step.body)
-                if step.place.cursor >= made.changes.upto or stream.behind:
-                    break
-        except Exception:
-            logger.exception(_UNTELLABLE)
-            self.end(stream, "unavailable")
-            return
-        if step.place.cursor < made.changes.head:
-            self._make_due(stream)
-
-    def _catch_up(self, stream: Stream, made: Frames) -> None:
-        """Take what begins here in several writes, or read."""
-        if stream.closed:
-            return
-        if stream.place.continues_with(made.changes):
-            self._feed(stream, made)
-        elif stream.place.lacks(made.changes):
-            self._make_due(stream)
-
-    def _write(self, stream: Stream, data: bytes) -> None:
-        stream.wrote_at = self._clock()
-        unsent = stream.sink.write(data)
-        if unsent:
-            self._note_unsent(stream, unsent, len(data))
-
-    def _note_unsent(self, stream: Stream, unsent: int, size: int) -> None:
-        """The reader has not taken everything, this write of `size` bytes included."""
-        if not stream.unsent or unsent < stream.unsent + size:
-            stream.progress_at = stream.wrote_at
-        stream.unsent = unsent
-        if unsent > self._settings.backlog_bytes:
-            stream.behind = True
-            self._metrics.streams_behind.inc()
-            self._due.pop(stream, None)
+        await self._pump.idle.wait()
 
     def reader_drained(self, stream: Stream) -> None:
         """A sink is empty again: a stream that was behind reads what it missed."""
         stream.unsent = 0
         if stream.behind and not stream.closed:
             stream.behind = False
-            self._make_due(stream)
-
-    def _make_due(self, stream: Stream) -> None:
-        if stream.closed or stream.behind:
-            return
-        self._due[stream] = None
-        self._idle.clear()
-        self._wake.set()
+            self._pump.make_due(stream)
 
     # -- the wheel ----------------------------------------------------------------------------
 
@@ -472,6 +300,7 @@ class Hub:
         now = self._clock()
         for stream in self._wheel.turn(now):
             self._look_after(stream, now)
+        self._following.expire()
 
     async def run_position_checks(self) -> None:
         """Check for ever; apart from the wheel, so that a slow store delays no ping."""
@@ -522,19 +351,31 @@ class Hub:
         self._wheel.put(stream, next_look)
 
     async def check_positions(self, grace: float = 0) -> None:
-        """Compare every stream with its inbox: heals lost hints, notices a restored database."""
-        recipients = list(self._streams)
+        """Compare every stream, and what is known of inboxes, with the store.
+
+        Heals lost hints, notices a restored database.
+        """
+        recipients = list({**self._streams, **dict.fromkeys(self._heads)})
         for start in range(0, len(recipients), _CHECK):
             # Where they stood before the heads were read: who moved meanwhile needs no help.
             stood = self._resting(recipients[start : start + _CHECK])
             found = await self._store.positions(recipients[start : start + _CHECK])
-            if self._epoch is not None and found.epoch != self._epoch:
+            if self._is_another_store(found):
+                self._heads.doubt()
                 self._read_again()
             self._epoch = found.epoch
+            for recipient, head in found.heads.items():
+                self._heads.check(recipient, head)
             suspects = {s: at for s, at in stood.items() if at != found.heads.get(s.recipient, 0)}
             if suspects and grace:
                 await asyncio.sleep(grace)
             self._heal(suspects)
+
+    def _is_another_store(self, found: Positions) -> bool:
+        """Restored, failed over or renewed since streams were answered."""
+        if self._epoch is None:
+            return not self._heads.belong_to(found.epoch)
+        return found.epoch != self._epoch
 
     def _resting(self, recipients: Iterable[str]) -> dict[Stream, int]:
         """Where the streams stand that have no reason to move."""
@@ -549,7 +390,7 @@ class Hub:
         for stream, cursor in suspects.items():
             if not stream.closed and stream.place.cursor == cursor and self._rests(stream):
                 self._metrics.healed.inc()
-                self._make_due(stream)
+                self._pump.make_due(stream)
 
     def _rests(self, stream: Stream) -> bool:
-        return stream.place.begun and not stream.behind and stream not in self._due
+        return stream.place.begun and not stream.behind and not self._pump.is_due(stream)

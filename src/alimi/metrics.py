@@ -49,6 +49,29 @@ class Metrics:
         self.reads = Counter(
             "alimi_store_reads", "Reads of changes for streams.", registry=registry
         )
+        self.memory_answers = Counter(
+            "alimi_memory_answers",
+            "Questions of streams that needed no read of the store.",
+            registry=registry,
+        )
+        self.inboxes_followed = Gauge(
+            "alimi_inboxes_followed", "Recipients this process hears of.", registry=registry
+        )
+        self.inboxes_let_go = Counter(
+            "alimi_inboxes_let_go",
+            "Recipients without a stream that are no longer followed.",
+            ["reason"],
+            registry=registry,
+        )
+        self.tail_bytes = Gauge(
+            "alimi_tail_bytes", "Bytes of rows kept for readers who come back.", registry=registry
+        )
+        self.tails_dropped = Counter(
+            "alimi_tails_dropped",
+            "Inboxes whose kept rows were given up.",
+            ["reason"],
+            registry=registry,
+        )
         self.entries = Counter("alimi_relay_entries", "Outbox entries applied.", registry=registry)
         self.notifications = Counter(
             "alimi_relay_notifications", "Notifications put into inboxes.", registry=registry

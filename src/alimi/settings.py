@@ -36,6 +36,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: int = 500
     #: Rows in one read of a stream's catch-up.
     page: int = 256
+    #: How long this node hears of a recipient whose last stream has gone: readers who were cut come
+    #: back within seconds, and then cost no read.
+    linger_seconds: float = 60
+    #: Of so many recipients at once; 0 of none.  Each costs a few hundred bytes.
+    linger_inboxes: int = 20_000
+    #: Rows kept of inboxes that are followed, in bytes, about: what was missed is told from here.
+    tail_bytes: int = 16_777_216
     #: The net under the hints: how often the outbox is looked at when nothing was heard.
     poll_seconds: float = 0.1
     sweep_seconds: float = 30
@@ -59,8 +66,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name in _POSITIVE:
             if getattr(self, name) <= 0:
                 raise ConfigurationError(f"{name} must be above 0")
-        if self.drain_delay_seconds < 0:
-            raise ConfigurationError("drain_delay_seconds must not be below 0")
+        for name in _NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                raise ConfigurationError(f"{name} must not be below 0")
 
     def _check_types(self) -> None:
         """A value of another type would fail later, far from who wrote it."""
@@ -75,8 +83,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 #: The fields' types alone: converting to Settings itself would check without end.
 _SHAPE = msgspec.defstruct("_Shape", list(get_type_hints(Settings).items()))
 
+_NOT_NEGATIVE = ("drain_delay_seconds", "linger_seconds", "linger_inboxes", "tail_bytes")
 _POSITIVE = tuple(
     field
     for field in Settings.__struct_fields__
-    if field not in {"retry_ms", "synchronous", "auto_migrate", "retention", "drain_delay_seconds"}
+    if field not in {"retry_ms", "synchronous", "auto_migrate", "retention", *_NOT_NEGATIVE}
 )

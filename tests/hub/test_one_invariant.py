@@ -1,8 +1,9 @@
 """The one invariant, as a property.
 
 Whatever the interleaving of events, marks, cuts in mid-replay, resumes, prunes between pages, slow
-readers, lost hints and users who take each other's place: a reader sees each change once and in
-order, or is told to reload; and its counts equal the rows.
+readers, lost hints, interruptions of the bus, inboxes that are let go and users who take each
+other's place: a reader sees each change once and in order, or is told to reload; and its counts
+equal the rows.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Invariant(RuleBasedStateMachine):
     async def _open(self) -> Node:
         folder = Path(self.folder.name)
         node = await self.stack.enter_async_context(
-            a_node(folder, self.make_store(folder), page=3, backlog_bytes=700)
+            a_node(folder, self.make_store(folder), page=3, backlog_bytes=700, tail_bytes=3_000)
         )
         original = node.store.changes_after
         self.parked = asyncio.Event()
@@ -162,6 +163,18 @@ class Invariant(RuleBasedStateMachine):
     @rule(deaf=st.booleans(), direct=st.booleans())
     def disturb_the_bus(self, deaf: bool, direct: bool) -> None:
         self.node.bus.deaf, self.node.deliver_directly = deaf, direct
+
+    @rule()
+    def interrupt_the_bus(self) -> None:
+        """It hears again from now on, and says that it did not."""
+        self.node.bus.deaf = False
+        self.node.hub.bus_was_lost()
+
+    @rule(seconds=st.sampled_from([1, 61]))
+    def wait(self, seconds: int) -> None:
+        """Who has left is let go."""
+        self.node.now += seconds
+        self.node.hub._following.expire()
 
     @rule(open=st.booleans())
     def hold_reads(self, open: bool) -> None:

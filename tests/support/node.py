@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from alimi.buses.local import Exchange, LocalBus
-from alimi.hub import Hub, Stream
+from alimi.hub import Hub
 from alimi.kinds import Kind
 from alimi.metrics import Metrics
 from alimi.model import BusMessage, Hint, Identity, Mark, Marked, Retention
 from alimi.relay import Relay
 from alimi.settings import Settings
 from alimi.stores.sqlite import SQLiteStore
+from alimi.stream import Stream
 from alimi.testing.stores.harness import FullStore
 from tests.support.sink import HandSink
 
@@ -63,7 +64,7 @@ class Node:
     @property
     def idle(self) -> asyncio.Event:
         """Set while the pump has nothing to do."""
-        return self.hub._idle
+        return self.hub._pump.idle
 
     async def notify(self, *to: str, count: int = 1, **parts: Any) -> list[str]:
         """Record `count` events and relay them; answers their ids."""

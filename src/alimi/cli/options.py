@@ -146,6 +146,11 @@ _MEANINGS = {
     "wait before it comes back.",
     "batch": "Notifications in one transaction of the relay.",
     "page": "Rows in one read of a stream's catch-up.",
+    "linger_seconds": "How long a recipient whose last stream has gone is still heard of: a reader "
+    "who comes back by then usually costs no read.",
+    "linger_inboxes": "Of so many recipients without a stream at once; 0 of none.",
+    "tail_bytes": "Memory, about, for rows of inboxes that are heard of, from which readers who "
+    "come back are told what they missed; 0 for none.",
     "poll_seconds": "How often the outbox is looked at when nothing was heard: what `alimi notify "
     "--db` and other processes wait at most.",
     "sweep_seconds": "How often expired and old notifications are looked for.",
