@@ -7,6 +7,7 @@ inside the transaction they are for, locks end with it, and no default is relied
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -119,7 +120,8 @@ class Lane:
 
     def terminate(self) -> None:
         """Let go at once."""
-        self._pool.terminate()
+        with contextlib.suppress(asyncpg.InterfaceError):  # it was never used
+            self._pool.terminate()
 
 
 def _in_transaction(work: Work[T]) -> Work[T]:
