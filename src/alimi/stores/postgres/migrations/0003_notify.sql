@@ -261,12 +261,12 @@ BEGIN
     -- As alimi.stores.postgres.outbox: very many go to the bulk lane, in pieces, of which only the
     -- first claims the key.
     INSERT INTO alimi_outbox (part, lane, size, rest, event_id, key, fingerprint, recorded_at,
-        recipients, kind, category, about, created_at, expires_at, content)
+        recipients, kind, category, about, created_at, expires_at, content, checked)
     SELECT p.part, p.lane, least(p.number - first, p.piece),
         CASE first WHEN 0 THEN last / p.piece ELSE 0 END, id,
         CASE first WHEN 0 THEN key END, CASE first WHEN 0 THEN print END, now,
         p.of_part[first + 1 : first + p.piece], kind, category, about, now, until,
-        ('{"texts":' || said.given || rest)::json
+        ('{"texts":' || said.given || rest)::json, true
     FROM (
         SELECT s.part, s.of_part, cardinality(s.of_part) AS number,
             (cardinality(s.of_part) > 1000)::integer AS lane,
@@ -288,8 +288,9 @@ DECLARE
     id uuid := alimi_event_id(NULL, now);
 BEGIN
     PERFORM alimi_short(about, 'about', 256);
-    INSERT INTO alimi_outbox (part, type, event_id, recorded_at, recipients, about, created_at)
-    SELECT p.part, 'retract', id, now, p.of_part, about, now
+    INSERT INTO alimi_outbox (part, type, event_id, recorded_at, recipients, about, created_at,
+        checked)
+    SELECT p.part, 'retract', id, now, p.of_part, about, now, true
     FROM (
         SELECT * FROM alimi_parts(alimi_recipients(recipients))
         UNION ALL
