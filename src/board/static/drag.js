@@ -8,7 +8,9 @@ const START_PX = 6;
 const REST_MS = 350;
 /** So near to an edge the board and the list come along, the faster the nearer. */
 const EDGE_PX = 72;
-const SPEED_PX_S = 1_600;
+const SPEED_PX_S = 1_200;
+/** Who stays there wants to go far: so many times faster at the most, gaining one each second. */
+const RUSH = 6;
 /** A page that was busy makes no leap. */
 const FRAME_MS = 50;
 
@@ -24,6 +26,8 @@ class Drag {
   #timer = 0;
   #frame = 0;
   #painted = 0;
+  /** Seconds at an edge. */
+  #rush = 0;
 
   /** @param {HTMLElement} link @param {PointerEvent} event */
   constructor(link, event) {
@@ -94,14 +98,15 @@ class Drag {
   /** @param {Element | null | undefined} list @param {number} seconds */
   #scroll(list, seconds) {
     const { x, y } = this.at;
-    const most = SPEED_PX_S * seconds;
+    const most = SPEED_PX_S * seconds * Math.min(RUSH, 1 + this.#rush);
     const { left, right } = board.getBoundingClientRect();
-    pull(board, most * nearness(x, left, right), 0);
+    const across = nearness(x, left, right);
     const cards = list?.querySelector(".cards");
-    if (cards) {
-      const { top, bottom } = cards.getBoundingClientRect();
-      pull(cards, 0, most * nearness(y, top, bottom));
-    }
+    const { top = 0, bottom = 0 } = cards?.getBoundingClientRect() ?? {};
+    const along = nearness(y, top, bottom);
+    this.#rush = across || along ? this.#rush + seconds : 0;
+    pull(board, most * across, 0);
+    if (cards) pull(cards, 0, most * along);
     // Where there is little height the page itself scrolls.
     const page = document.scrollingElement;
     if (page && page.scrollHeight > innerHeight) pull(page, 0, most * nearness(y, 0, innerHeight));
