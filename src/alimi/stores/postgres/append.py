@@ -24,6 +24,7 @@ MERGE = 1000
 FLIGHTS = 2
 #: How long, and how often, to ask for a transaction whose connection was lost.
 _ASK_SECONDS, _ASK_PAUSE = 20.0, 0.05
+_UNKNOWN = "the connection was lost during a commit: what was appended may be recorded or not"
 #: Who used a key, and for which body.
 Use = tuple[str, str | None]
 
@@ -124,35 +125,44 @@ class Appender:
             load.future.set_result(receipts)
 
     async def _persist(self, loads: list[Load]) -> list[list[Receipt]]:
+        was_stale = False
         while True:
             commit = Commit(loads)
             try:
                 await self._lane.bare(commit.run)
             except StoreError as error:
-                if commit.xid is None or not isinstance(error.__cause__, LOST):
+                if not isinstance(error.__cause__, (*LOST, TimeoutError)):
                     raise
+                if commit.xid is None:  # COMMIT was never said, so nothing was recorded
+                    if was_stale:
+                        raise
+                    was_stale = True
+                    continue
                 if not await self._was_committed(commit):
                     continue
             return commit.receipts
 
     async def _was_committed(self, commit: Commit) -> bool:
         """Ask on a new connection until the transaction is over."""
-        async with asyncio.timeout(_ASK_SECONDS):
-            while True:
-                try:
-                    server, status = await self._lane.bare(commit.ask)
-                except StoreError as error:
-                    if not isinstance(error.__cause__, LOST):
-                        raise
-                    server, status = commit.server, "in progress"
-                if server != commit.server:
-                    raise StoreError(
-                        "the connection was lost during a commit and another server answers now:"
-                        " what was appended may be recorded or not"
-                    )
-                if status != "in progress":
-                    return bool(status == "committed")
-                await asyncio.sleep(_ASK_PAUSE)
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                while True:
+                    server, status = await self._ask(commit)
+                    if server != commit.server:
+                        raise StoreError(f"{_UNKNOWN}, and another server answers now")
+                    if status != "in progress":
+                        return status == "committed"
+                    await asyncio.sleep(_ASK_PAUSE)
+        except TimeoutError as error:
+            raise StoreError(f"{_UNKNOWN}, and the server does not answer") from error
+
+    async def _ask(self, commit: Commit) -> tuple[str | None, str | None]:
+        try:
+            return await self._lane.bare(commit.ask)
+        except StoreError as error:
+            if isinstance(error.__cause__, LOST):
+                return commit.server, "in progress"
+            raise
 
 
 class Commit:
@@ -178,8 +188,13 @@ class Commit:
                 columns = map(list, zip(*rows, strict=True))
                 self.xid, self.server = await connection.fetchrow(SQL["append"], *columns)
         except BaseException:
+            self.xid = None
             await roll_back(connection)
             raise
+        await self.commit(connection)
+
+    async def commit(self, connection: asyncpg.Connection) -> None:
+        """From here on it is not known what became of it, until the server has answered."""
         await connection.execute("COMMIT")
 
     async def ask(self, connection: asyncpg.Connection) -> tuple[str | None, str | None]:

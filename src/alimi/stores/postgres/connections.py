@@ -38,7 +38,11 @@ BEGIN = (
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 #: Nothing was done, and it would succeed the next time.
-TRANSIENT = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+TRANSIENT = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.InvalidCachedStatementError,
+)
 #: The connection is gone, with or without what was under way on it.
 LOST = (
     asyncpg.PostgresConnectionError,
@@ -50,6 +54,8 @@ LOST = (
     ConnectionError,
     EOFError,
 )
+#: What tells that each transaction may be on another connection of the server.
+_POOLED = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
 _MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError)
 
 
@@ -61,16 +67,17 @@ class Lane:
             min_size=0,
             max_size=LANES[name],
             max_queries=0x7FFFFFFF,
+            command_timeout=STATEMENT_SECONDS,
             reset=_reset,
             connect=target.connect,
         )
-        self._is_pooled = target.is_pooled
+        self._target = target
         self._bound = bound
         self._waiting = 0
 
     async def run(self, work: Work[T]) -> T:
         """Do work that is one statement; again, a few times, where nothing was done for sure."""
-        return await self._bounded(_in_transaction(work) if self._is_pooled else work)
+        return await self._bounded(_in_transaction(work) if self._target.is_bracketed else work)
 
     async def transact(self, work: Work[T]) -> T:
         """The same for several statements, in one READ COMMITTED transaction."""
@@ -172,6 +179,10 @@ def as_alimi_error(error: BaseException) -> BaseException:
         return error
     if isinstance(error, _MISSING):
         return SchemaMissing()
+    if isinstance(error, _POOLED):
+        return StoreError(
+            f"{error}: a pooler in transaction mode is in between; add ?pgbouncer=true to the URL"
+        )
     if isinstance(error, (*TRANSIENT, asyncpg.LockNotAvailableError)):
         return StoreBusy()
     known = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, EOFError, TimeoutError)

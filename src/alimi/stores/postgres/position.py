@@ -53,8 +53,8 @@ class Position(msgspec.Struct, frozen=True):
         """What the next claim has to look at, given where this one's ended."""
         if not end.more:  # all that could be seen is done with
             return Position(end.xmax - 1, _LAST, tuple((txid, 0) for txid in end.running))
-        if end.txid is None or end.seq is None:
-            return self
+        if end.txid is None or end.seq is None or end.txid >= end.xmax:
+            return self  # nothing was taken, or rows that another server's transactions wrote
         if (end.txid, end.seq) > (self.txid, self.seq):
             late = tuple((txid, 0) for txid in end.running if txid < end.txid)
             return Position(end.txid, end.seq, late)

@@ -166,6 +166,7 @@ class _Parts:
     """What an open store consists of on one event loop."""
 
     def __init__(self, target: Target, bound: int) -> None:
+        self._target = target
         self._claims, self.feed, self.pages, self._outbox = (
             Lane(target, name, bound) for name in ("relay", "feed", "pages", "outbox")
         )
@@ -178,6 +179,7 @@ class _Parts:
         """Check the schema; answer where we are."""
         await schema.check(connection)
         await self.epoch.read(connection)
+        self._target.is_bracketed |= await connection.fetchval(SQL["has_other_isolation"])
         return await within.look(connection)
 
     async def close(self) -> None:

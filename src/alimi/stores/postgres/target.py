@@ -32,10 +32,12 @@ class Target:
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         self._timeout = _number(options, ("connect_timeout", "timeout"), CONNECT_SECONDS)
         cache = _number(options, _CACHE, 100.0)
-        #: Whether a pooler may hand each transaction to another connection of the server: then
-        #: nothing is prepared, and even one statement is bracketed.
-        self.is_pooled = _flag(options.pop("pgbouncer", "false")) or cache == 0
-        self._cache = 0 if self.is_pooled else int(cache)
+        #: Whether a pooler may hand each transaction to another connection of the server.
+        self.is_pooled = is_pooled = _flag(options.pop("pgbouncer", "false")) or cache == 0
+        self._cache = 0 if is_pooled else int(cache)
+        #: Whether even one statement needs BEGIN and COMMIT around it: where preparing and running
+        #: it must reach the same server, or where transactions are not READ COMMITTED by default.
+        self.is_bracketed = is_pooled
         if "ssl" in options:  # as SQLAlchemy's asyncpg dialect names it
             options.setdefault("sslmode", _sslmode(options.pop("ssl")))
         kept = {name: value for name, value in options.items() if name not in _IGNORED}

@@ -47,7 +47,7 @@ CREATE TABLE alimi_outbox (
     content json,
     checked boolean NOT NULL DEFAULT false,
     PRIMARY KEY (part, lane, txid, seq)
-) WITH (fillfactor = 90);
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE INDEX alimi_outbox_key ON alimi_outbox (key) WHERE key IS NOT NULL;
 CREATE INDEX alimi_outbox_about ON alimi_outbox (about) WHERE lane = 1 AND about IS NOT NULL;

@@ -412,7 +412,7 @@ BEGIN
         SELECT o.ctid, o.type, o.about FROM unnest(p_rows) WITH ORDINALITY AS r (place, n)
         JOIN alimi_outbox AS o ON o.ctid = r.place ORDER BY r.n
     LOOP
-        IF entry.type = 'retract' THEN
+        IF entry.type = 'retract' AND entry.about IS NOT NULL THEN
             EXIT WHEN entry.about = ANY (matters);
             o_retractions := o_retractions || entry.ctid;
         ELSIF entry.about IS NOT NULL THEN
@@ -526,7 +526,9 @@ BEGIN
         RETURN;
     END IF;
     o_state := 'applied';
-    PERFORM set_config('lock_timeout', '5s', true);
+    IF current_setting('lock_timeout') = '0' THEN
+        PERFORM set_config('lock_timeout', '5s', true);
+    END IF;
     IF p_server IS DISTINCT FROM o_server THEN
         p_txids := '{0,0}';
         p_seqs := '{0,0}';

@@ -51,3 +51,8 @@ GROUP BY i.recipient
 HAVING i.unread <> count(n.id) FILTER (WHERE n.read_at IS NULL)
     OR i.unseen <> count(n.id) FILTER (WHERE n.seen_at IS NULL AND n.content_version > i.seen_upto)
 LIMIT 100;
+
+-- name: has_other_isolation
+-- Of who says nothing: what is done in one statement of several steps needs READ COMMITTED.
+SELECT current_setting('default_transaction_isolation') <> 'read committed'
+    OR current_setting('default_transaction_read_only')::boolean;
