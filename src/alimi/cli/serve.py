@@ -79,8 +79,7 @@ def serve(**given: Any) -> int:
 
 def _built(config: Configuration) -> tuple[Alimi, Any]:
     """The application, not started: what cannot work is told before anything listens."""
-    bus = config.bus or ("postgres" if _is_postgres(config) else None)
-    alimi = Alimi(config.database, bus=bus, settings=config.settings)
+    alimi = Alimi(config.database, bus=config.bus, settings=config.settings)
     for name, kind in config.kinds.items():
         alimi.kind(
             name, category=kind.category, text=kind.text, url=kind.url,
@@ -107,10 +106,6 @@ def _demand_shareable(config: Configuration, path: Path | None) -> None:
             f"workers: {config.workers} processes need a bus between them, and local is none: leave"
             " --bus away, which takes PostgreSQL's, or name one"
         )
-
-
-def _is_postgres(config: Configuration) -> bool:
-    return config.database.startswith("postgres")
 
 
 def _shown(config: Configuration) -> str:
