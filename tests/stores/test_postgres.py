@@ -28,7 +28,12 @@ class TestPostgresStore(StoreConformance):
         return application(self.databases.url(place))
 
     def put_garbage(self, app: Application) -> None:
-        app.execute(
-            "INSERT INTO alimi_outbox (event_id, recorded_at, created_at, recipients, kind)"
-            " VALUES ('x', 0, 0, '{anna}', NULL)"
-        )
+        put_garbage(app)
+
+
+def put_garbage(app: Application) -> None:
+    """What nothing that reads the outbox accepts."""
+    app.execute(
+        "INSERT INTO alimi_outbox (event_id, recorded_at, created_at, recipients, kind)"
+        " VALUES ('x', 0, 0, '{anna}', NULL)"
+    )

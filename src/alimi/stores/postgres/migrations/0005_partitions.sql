@@ -1,4 +1,4 @@
--- For the largest stores: tables in parts, by recipient or by time.  See docs/postgres-partitions.md.
+-- For the largest stores: tables in parts, by recipient or by time (docs/postgres-partitions.md).
 -- compatible from: 1
 
 -- Turn a table into a partitioned one of the same name, with its rows and indexes.  The key must
@@ -16,8 +16,8 @@ BEGIN
         RAISE object_not_in_prerequisite_state
             USING MESSAGE = format('%s is in partitions already', p_table);
     END IF;
-    SELECT coalesce(format(' WITH (%s)', array_to_string(reloptions, ', ')), '') INTO options
-    FROM pg_class WHERE oid = old;
+    options := coalesce(' WITH (' || array_to_string(
+        (SELECT reloptions FROM pg_class WHERE oid = old), ', ') || ')', '');
     indexes := ARRAY(
         SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = old AND NOT indisprimary);
 
@@ -45,8 +45,8 @@ DECLARE
 BEGIN
     FOR part IN
         SELECT name, key, ARRAY(
-            SELECT format('CREATE TABLE %I PARTITION OF %I FOR VALUES WITH (MODULUS %s, REMAINDER %s)',
-                name || '_' || n, name, p_parts, n)
+            SELECT format('CREATE TABLE %I PARTITION OF %I', name || '_' || n, name)
+                || format(' FOR VALUES WITH (MODULUS %s, REMAINDER %s)', p_parts, n)
             FROM generate_series(0, p_parts - 1) AS n
         ) AS made
         FROM (VALUES ('alimi_inboxes', 'recipient'), ('alimi_notifications', 'id, recipient'),
@@ -60,17 +60,20 @@ $$;
 -- Notifications by the time of their event, in milliseconds: one part between each two of the
 -- moments, and one for whatever lies before, between or behind.
 CREATE FUNCTION alimi_split_by_time(p_moments bigint[]) RETURNS void LANGUAGE sql AS $$
-    SELECT alimi_split_table('alimi_notifications', 'RANGE (created_at)', 'id, recipient, created_at',
-        'CREATE TABLE alimi_notifications_rest PARTITION OF alimi_notifications DEFAULT' || ARRAY(
-            SELECT format('CREATE TABLE %I PARTITION OF alimi_notifications FOR VALUES FROM (%s) TO (%s)',
-                'alimi_notifications_' || to_char(to_timestamp(since / 1000.0) AT TIME ZONE 'UTC',
-                    'YYYYMMDD'), since, until)
+    SELECT alimi_split_table(
+        'alimi_notifications', 'RANGE (created_at)', 'id, recipient, created_at',
+        ARRAY(
+            SELECT format('CREATE TABLE %I PARTITION OF alimi_notifications', 'alimi_notifications_'
+                || to_char(to_timestamp(since / 1000.0) AT TIME ZONE 'UTC', 'YYYYMMDD'))
+                || format(' FOR VALUES FROM (%s) TO (%s)', since, until)
             FROM unnest(p_moments, p_moments[2:]) AS m (since, until) WHERE until IS NOT NULL
-        ))
+        ) || ARRAY['CREATE TABLE alimi_notifications_rest PARTITION OF alimi_notifications DEFAULT']
+    )
 $$;
 
--- Drop one part of the notifications.  Whoever still had rows in it has a new version and a floor as
--- high: readers of that inbox are told to reload, and the counts stay those of the rows.
+-- Drop one part of the notifications.  Whoever still had rows in it has a new version and a floor
+-- as high: readers of that inbox are told to reload, and the counts stay those of the rows.  All who
+-- write wait meanwhile, and this for them; who is told of a deadlock tries again.
 CREATE FUNCTION alimi_drop_part(p_part regclass) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     touched bigint;
@@ -81,10 +84,8 @@ BEGIN
         RAISE object_not_in_prerequisite_state
             USING MESSAGE = format('%s is no part of alimi_notifications', p_part);
     END IF;
-    -- No row comes or changes in it from here on; then the inboxes, in order; only then look.
-    LOCK TABLE alimi_notifications IN SHARE ROW EXCLUSIVE MODE;
-    EXECUTE format('SELECT count(*) FROM (SELECT 1 FROM alimi_inboxes WHERE recipient IN
-        (SELECT recipient FROM %s) ORDER BY recipient FOR UPDATE) AS locked', p_part);
+    -- All who write notifications lock an inbox first: now there is nobody among them.
+    LOCK TABLE alimi_inboxes IN EXCLUSIVE MODE;
     EXECUTE format($sql$
         WITH weight AS (
             SELECT n.recipient, count(*) FILTER (WHERE deleted_at IS NULL) AS kept,
