@@ -106,6 +106,8 @@ class PostgresLink:
         self._channel = channel
         self._ears = ears
         self._pid = connection.get_server_pid()
+        #: A connection does one thing at a time.
+        self._turn = asyncio.Lock()
         connection.add_termination_listener(lambda _: self.close("the connection ended"))
 
     def follow(self, recipients: Iterable[str]) -> None:
@@ -138,7 +140,8 @@ class PostgresLink:
 
     async def _run(self, sql: str, *parameters: Any) -> None:
         try:
-            await self._connection.execute(sql, *parameters)
+            async with self._turn:
+                await self._connection.execute(sql, *parameters)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise LinkError(str(error) or type(error).__name__) from error
 

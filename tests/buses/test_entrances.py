@@ -1,0 +1,190 @@
+"""How a bus is named and entered: URLs, passwords, TLS, poolers, servers that refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alimi import Alimi, errors
+from alimi.addresses import digest, namespace, parse
+from alimi.backends import bus_factory
+from alimi.buses.nats import make as make_nats
+from alimi.buses.postgres import make as make_postgres
+from alimi.buses.valkey import make as make_valkey
+from alimi.carrier import Carrier, Patience
+from alimi.metrics import Metrics
+from alimi.model import Hint
+from alimi.stores.postgres.target import Target
+from alimi.testing.bus_conformance import Node
+from tests.support.nats import NatsServer
+from tests.support.tcp_proxy import Direction, TcpProxy
+from tests.support.valkey import ValkeyServer
+
+CERTIFICATE = Path(__file__).parent.parent / "fast" / "test_only_certificate.pem"
+SQLITE = "sqlite:///app.db"
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Any]:
+    """Opens nodes on buses and closes them."""
+    made: list[Carrier] = []
+
+    async def open_node(bus: Carrier) -> Node:
+        made.append(bus)
+        node = Node(bus)
+        await node.open()
+        return node
+
+    yield open_node
+    for each in made:
+        await each.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("kafka://host", "is not one of"),
+        ("nats://", "names no server"),
+        ("nats://host:port", "names no server"),
+        ("valkey://host?db=3", "has no option db"),
+        ("nats://host?prefix=a.b", "1 to 32 letters"),
+        ("nats://host?ca=/nowhere.pem", "cannot be read"),
+        ("postgres", "give a postgresql:// URL"),
+    ],
+)
+def test_what_is_wrong_with_a_url_is_said_at_once(url: str, said: str) -> None:
+    """A mistake in the settings ends the start with a sentence, and no password is in it."""
+    with pytest.raises(errors.ConfigurationError, match=said):
+        Alimi(SQLITE, bus=url)
+
+
+def test_the_database_chooses_the_bus() -> None:
+    """PostgreSQL is its own bus; SQLite has one process."""
+    on_postgres = bus_factory(None, "postgresql+asyncpg://u:p@db/app", Metrics())
+    assert isinstance(on_postgres("one"), Carrier)
+    assert not isinstance(bus_factory(None, SQLITE, Metrics())("one"), Carrier)
+    assert not isinstance(bus_factory("local", "postgresql://db/app", Metrics())("one"), Carrier)
+
+
+def test_a_missing_driver_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without asyncpg the extra is named."""
+    imported = builtins.__import__
+
+    def refuse(name: str, *rest: Any, **more: Any) -> Any:
+        if name.partition(".")[0] == "asyncpg":
+            raise ModuleNotFoundError(name="asyncpg")
+        return imported(name, *rest, **more)
+
+    for name in ("alimi.buses.postgres", "alimi.stores.postgres.target"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(errors.ConfigurationError, match=r"alimi\[postgres\]"):
+        Alimi(SQLITE, bus="postgresql://host/app")
+
+
+def test_a_url_names_servers_users_and_files() -> None:
+    """Several servers, each with or without the user; what is printed shows no password."""
+    address = parse("nats://u%40:p%3A@a:1,nats://b,u:p@[::1]:3/?prefix=shop", port=4222)
+    assert address.hosts == (("a", 1), ("b", 4222), ("::1", 3))
+    assert (address.user, address.password) == ("u@", "p:")
+    assert "p:" not in repr(address)
+    assert namespace(address.options, "identity") == "shop"
+    assert namespace({}, "one") != namespace({}, "another")
+    assert digest("to", "a") != digest("toa", "")
+
+
+async def test_nats_asks_for_a_password(opened: Any) -> None:
+    """With it all is well; without, it is said and nothing is raised."""
+    with NatsServer("--user", "u@", "--pass", "p:w") as server:
+        right = server.url.replace("//", "//u%40:p%3Aw@")
+        one, two = (
+            await opened(make_nats(right, "x", Metrics())),
+            await opened(make_nats(right, "x", Metrics())),
+        )
+        await two.bus.follow(["2"])
+        await one.bus.publish([Hint("2", 1)])
+        await two.hears(Hint("2", 1))
+        wrong = await opened(make_nats(server.url, "x", Metrics()))
+        assert "Authorization Violation" in wrong.bus.trouble
+
+
+async def test_nats_may_ask_for_a_token(opened: Any) -> None:
+    """A user without a password is a token."""
+    with NatsServer("--auth", "secret") as server:
+        url = server.url.replace("//", "//secret@")
+        assert (await opened(make_nats(url, "x", Metrics()))).bus.trouble is None
+
+
+async def test_nats_encrypts(opened: Any) -> None:
+    """The server's greeting is in the clear, everything after it is not; a stranger is refused."""
+    tls = ("--tls", f"--tlscert={CERTIFICATE}", f"--tlskey={CERTIFICATE}")
+    with NatsServer(*tls) as server:
+        url = f"tls://localhost:{server.port}"
+        one = await opened(make_nats(f"{url}?ca={CERTIFICATE}", "x", Metrics()))
+        two = await opened(make_nats(f"{url}?ca={CERTIFICATE}", "x", Metrics()))
+        assert one.bus.trouble is None
+        await two.bus.follow(["2"])
+        await one.bus.publish([Hint("2", 1)])
+        await two.hears(Hint("2", 1))
+        assert "verify failed" in (await opened(make_nats(url, "x", Metrics()))).bus.trouble
+
+
+async def test_valkey_asks_for_a_password(opened: Any) -> None:
+    """With it all is well; without, it is said and nothing is raised."""
+    with ValkeyServer() as server:
+        server.ask("CONFIG SET requirepass secret")
+        right = server.url.replace("//", "//:secret@")
+        assert (await opened(make_valkey(right, "x", Metrics()))).bus.trouble is None
+        wrong = await opened(make_valkey(server.url, "x", Metrics()))
+        assert "NOAUTH" in wrong.bus.trouble
+
+
+async def test_nats_turns_to_another_server(opened: Any) -> None:
+    """Of several servers one is enough; the next one is tried."""
+    with NatsServer() as alive:
+        urls = [f"nats://127.0.0.1:1,127.0.0.1:{alive.port}" for _ in range(4)]
+        quick = Patience(pauses=(0.01, 0.05))
+        for url in urls:
+            node = await opened(make_nats(url, "x", Metrics(), quick))
+            async with asyncio.timeout(10):
+                while node.bus.trouble:  # noqa: ASYNC110 - nothing tells when it is gone
+                    await asyncio.sleep(0.01)
+
+
+class Pooler(TcpProxy):
+    """Shows another process id than the server's, as poolers do; `shared` loses what is heard."""
+
+    shared = True
+
+    async def forward(self, direction: Direction, data: bytes, writer: Any) -> None:
+        at = data.find(b"K\x00\x00\x00\x0c")
+        if direction == "down" and at >= 0:
+            data = data[: at + 5] + b"\x00\x00\x00\x07" + data[at + 9 :]
+        if direction == "down" and self.shared and b'["e"]' in data:
+            return
+        await super().forward(direction, data, writer)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_a_pooler_that_cannot_listen_is_named(
+    postgres_url: str, shared: bool, opened: Any
+) -> None:
+    """Where nothing said elsewhere comes through, the operator reads what the bus needs."""
+    port = int(postgres_url.rpartition(":")[2].partition("/")[0])
+    with Pooler(port) as pooler:
+        pooler.shared = shared
+        url = postgres_url.replace(f":{port}/", f":{pooler.port}/")
+        patience = Patience(connect=10)
+        node = await opened(make_postgres(Target(url), "x", Metrics(), patience))
+        if shared:
+            assert "cannot LISTEN" in node.bus.trouble
+        else:
+            assert node.bus.trouble is None
+    named = make_postgres(Target(postgres_url + "?pgbouncer=true"), "x", Metrics())
+    assert "give bus= a postgresql:// URL" in (await opened(named)).bus.trouble
