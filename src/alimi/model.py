@@ -466,7 +466,7 @@ class Applied(msgspec.Struct):
 
     `changes` are complete (their items are all there is between `after` and `upto`), ready for the
     node's own hub; `hints` name every inbox that moved; `since` is when the first entry of the
-    batch was recorded.
+    batch was recorded.  `elsewhere`: others have changed inboxes, which no bus may tell of.
     """
 
     entries: int = 0
@@ -479,6 +479,7 @@ class Applied(msgspec.Struct):
     signals: list[Signal] = []
     more: bool = False
     since: int | None = None
+    elsewhere: bool = False
 
 
 class Positions(msgspec.Struct, frozen=True):

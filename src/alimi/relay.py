@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from alimi.bus import Bus
 from alimi.errors import StoreError
@@ -36,13 +36,16 @@ class Relay:
         bus: Bus,
         settings: Settings,
         metrics: Metrics,
+        *,
         deliver: Callable[[Sequence[Changes]], None],
+        check: Callable[[], Awaitable[None]],
     ) -> None:
         self._store = store
         self._bus = bus
         self._settings = settings
         self._metrics = metrics
         self._deliver = deliver
+        self._check = check
         self._wake = asyncio.Event()
         self._wake.set()
         self._recorded_at = float("-inf")
@@ -91,6 +94,8 @@ class Relay:
         )
         if messages:
             await self._bus.publish(messages)
+        if applied.elsewhere:  # two processes on one file have no bus between them
+            await self._check()
         return applied
 
     async def _wait(self) -> None:

@@ -36,7 +36,14 @@ class Runtime:
         self._settings = settings
         self._metrics = metrics
         self.hub = Hub(store, bus, settings, metrics, clock=self.loop.time, wall_ms=now_ms)
-        self.relay = Relay(store, bus, settings, metrics, self.hub.deliver)
+        self.relay = Relay(
+            store,
+            bus,
+            settings,
+            metrics,
+            deliver=self.hub.deliver,
+            check=self.hub.check_positions,
+        )
         self.tasks = Tasks(lambda name: metrics.task_failures.labels(name).inc())
         self.vitals = Vitals(store, bus, self.hub, self.tasks, metrics, clock=self.loop.time)
         self._server = _server_around()

@@ -325,6 +325,21 @@ async def _close(alimi: Alimi) -> None:
     await alimi.close()
 
 
+async def test_two_processes_on_one_file_hear_each_other(alimi: Alimi, tmp_path: Path) -> None:
+    """G5: what another process applies or marks is told soon, though no bus joins the two."""
+    other = Alimi(tmp_path / "app.db")
+    stream = OpenStream(alimi, 2)
+    await stream.until(lambda reader: reader.cursor)
+    await assigned(other).notify(to=2, object=12)
+    async with asyncio.timeout(alimi.settings.position_check_seconds / 2):
+        reader = await stream.until(lambda reader: reader.shown)
+        await other.inbox(2).mark("read", upto=1)
+        await stream.until(lambda reader: reader.unread == 0)
+    assert len(reader.shown) == 1
+    await stream.leave()
+    await other.close()
+
+
 async def test_starting_at_the_same_time_starts_once(tmp_path: Path) -> None:
     """Twenty first uses share one start."""
     alimi = Alimi(tmp_path / "app.db")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from alimi.errors import StoreBusy
+from alimi.model import Mark
 from alimi.stores.sqlite import SQLiteStore, connections, writer
 from alimi.testing.stores.harness import ALL, audit, event, ids, settle
 
@@ -108,3 +109,23 @@ async def test_two_processes_apply_each_entry_once(store: SQLiteStore) -> None:
     people = [str(n) for n in range(5)]
     assert (await store.positions(people)).heads == dict.fromkeys(people, 80)
     await audit(store, *people)
+
+
+@pytest.mark.parametrize("at_once", [0, 10])
+async def test_g5_what_others_did_to_inboxes_is_noticed(store: SQLiteStore, at_once: int) -> None:
+    """G5: after another store's commit `apply` says so, once: its hints reach no other process."""
+    other = SQLiteStore(store.path, at_once=at_once)
+    await other.open()
+    try:
+        await store.append([event()])
+        assert not any(each.elsewhere for each in await settle(store))
+        await other.append([event("ben")])
+        await settle(other)
+        assert await store.pending()
+        assert [each.elsewhere for each in await settle(store)] == [True]
+        assert not await store.pending()
+        await other.mark("ben", Mark("read", upto=1))
+        await store.append([event()])
+        assert any(each.elsewhere for each in await settle(store))
+    finally:
+        await other.close()

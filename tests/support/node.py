@@ -55,7 +55,14 @@ class Node:
             clock=lambda: self.now,
             wall_ms=lambda: self.wall,
         )
-        self.relay = Relay(self.store, self.bus, self.settings, self.metrics, self._deliver)
+        self.relay = Relay(
+            self.store,
+            self.bus,
+            self.settings,
+            self.metrics,
+            deliver=self._deliver,
+            check=self.hub.check_positions,
+        )
 
     def _deliver(self, changes: Any) -> None:
         if self.deliver_directly:

@@ -54,5 +54,6 @@ def _join(to: Applied, applied: Applied) -> None:
     to.changes += applied.changes
     to.hints += applied.hints
     to.signals += applied.signals
+    to.elsewhere |= applied.elsewhere
     if applied.since is not None:
         to.since = applied.since if to.since is None else min(to.since, applied.since)

@@ -127,7 +127,7 @@ class SQLiteStore:
         """Claim entries in order and move them to the inboxes."""
         parts = self._open
         if parts.news.waiting:
-            more = parts.watcher.pending()
+            more = parts.watcher.pending(parts.writer.counted)
         else:
             more = (await parts.writer.run(lambda tx: apply(tx, limit))).more
         # The batch itself comes this way too: all that is told is told in the order of commits.
@@ -137,7 +137,8 @@ class SQLiteStore:
 
     async def pending(self) -> bool:
         """Whether `apply` might find something."""
-        return self._open.news.waiting or self._open.watcher.pending()
+        parts = self._open
+        return parts.news.waiting or parts.watcher.pending(parts.writer.counted)
 
     async def waiting(self) -> Waiting:
         """What is in the outbox, from a real read."""

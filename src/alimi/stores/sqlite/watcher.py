@@ -17,24 +17,28 @@ class Watcher:
         self._lock = threading.Lock()  # several loops, each in its thread, may share a store
         self._empty_at: int | None = None
 
-    def pending(self) -> bool:
-        """Whether the outbox holds anything; looks again only after somebody's commit."""
+    def pending(self, counted: int) -> bool:
+        """Whether the outbox holds anything, or others have changed inboxes since `counted`.
+
+        Looks again only after somebody's commit.
+        """
         with self._lock:
             try:
-                return self._look()
+                return self._look(counted)
             except sqlite3.Error as error:
                 if is_busy(error):  # the log is being recovered: better look than not
                     return True
                 raise as_alimi_error(error) from error
 
-    def _look(self) -> bool:
+    def _look(self, counted: int) -> bool:
         # Read before the look: a commit between the two then shows as another number next time.
         (version,) = self._db.execute("PRAGMA data_version").fetchone()
         if version == self._empty_at:
             return False
-        waiting = bool(self._db.execute(SQL["waiting"]).fetchone()[0])
-        self._empty_at = None if waiting else version
-        return waiting
+        waiting, changes = self._db.execute(SQL["look"]).fetchone()
+        found = bool(waiting) or changes > counted
+        self._empty_at = None if found else version
+        return found
 
     def close(self) -> None:
         """Let go of the file."""

@@ -90,6 +90,8 @@ class Writer:
         self._bound = bound
         self._committed = committed
         self._applied = applied
+        #: The count of changes after the last transaction of ours.
+        self.counted = Transaction.on(db).changes
         self._jobs: deque[Job] = deque()
         self._taken: list[Job] = []
         self._wake = threading.Condition()
@@ -179,7 +181,7 @@ class Writer:
         return taken
 
     def _transact(self, taken: list[Job]) -> None:
-        tx = Transaction.on(self._db)
+        tx = self._transaction()
         until = time.monotonic() + GROUP_SECONDS
         while self._jobs and (not taken or time.monotonic() < until):
             jobs = self._next()
@@ -200,7 +202,7 @@ class Writer:
         job.result = None
         try:
             self._begin()
-            tx = Transaction.on(self._db)
+            tx = self._transaction()
             perform(tx, [job])
             self._commit(tx)
         except Exception as error:  # noqa: BLE001 - the caller hears it
@@ -213,8 +215,15 @@ class Writer:
             self._file.check()
         begin(self._db)
 
+    def _transaction(self) -> Transaction:
+        tx = Transaction.on(self._db)
+        if tx.changes != self.counted:  # another process has written since
+            tx.applied.append(Applied(elsewhere=True))
+        return tx
+
     def _commit(self, tx: Transaction) -> None:
         count = tx.commit()
+        self.counted = tx.changes if count is None else count
         if count is not None:
             self._committed(tx.epoch, count)
         # Last, so that nobody is told of what went into a file without a name.

@@ -65,7 +65,7 @@ class AppendingTests(StoreHarness):
         assert not await store.pending()
         await other.append([Signal("ping", ("anna",))])
         assert await store.pending()
-        await settle(other)
+        await settle(other, store)
         assert not await store.pending()
 
     async def test_g1_many_at_once(self, store: FullStore) -> None:

@@ -65,6 +65,10 @@ WHERE lane = 1 AND seq < :seq
 -- Whether anything waits.
 SELECT EXISTS (SELECT 1 FROM alimi_outbox);
 
+-- name: look
+-- Whether anything waits, and how many write transactions of any process there were.
+SELECT EXISTS (SELECT 1 FROM alimi_outbox), (SELECT value FROM alimi_meta WHERE name = 'changes');
+
 -- name: waiting_count
 -- How much waits, up to a bound, and since when.
 SELECT (SELECT count(*) FROM (SELECT 1 FROM alimi_outbox LIMIT ?)),
