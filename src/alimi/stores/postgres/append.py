@@ -147,21 +147,19 @@ class Appender:
         try:
             async with asyncio.timeout(_ASK_SECONDS):
                 while True:
-                    server, status = await self._ask(commit)
-                    if server != commit.server:
-                        raise StoreError(f"{_UNKNOWN}, and another server answers now")
+                    status = await self._ask(commit)
                     if status != "in progress":
                         return status == "committed"
                     await asyncio.sleep(_ASK_PAUSE)
         except TimeoutError as error:
             raise StoreError(f"{_UNKNOWN}, and the server does not answer") from error
 
-    async def _ask(self, commit: Commit) -> tuple[str | None, str | None]:
+    async def _ask(self, commit: Commit) -> str:
         try:
             return await self._lane.bare(commit.ask)
         except StoreError as error:
             if isinstance(error.__cause__, LOST):
-                return commit.server, "in progress"
+                return "in progress"
             raise
 
 
@@ -171,8 +169,9 @@ class Commit:
     def __init__(self, loads: list[Load]) -> None:
         self._loads = loads
         self.xid: str | None = None
-        self.server: str | None = None
+        self.life: str | None = None
         self.receipts: list[list[Receipt]] = []
+        self._rows: list[Row] = []
 
     async def run(self, connection: asyncpg.Connection) -> None:
         """Write and commit; `xid` is None unless the COMMIT was sent."""
@@ -180,13 +179,13 @@ class Commit:
         await connection.execute(BEGIN)
         try:
             used = await self._used(connection)
-            rows: list[Row] = []
+            rows = self._rows = list[Row]()
             self.receipts = [
                 [_take(each, used, rows) for each in load.entries] for load in self._loads
             ]
             if rows:
                 columns = map(list, zip(*rows, strict=True))
-                self.xid, self.server = await connection.fetchrow(SQL["append"], *columns)
+                self.xid, self.life = await connection.fetchrow(SQL["append"], *columns)
         except BaseException:
             self.xid = None
             await roll_back(connection)
@@ -197,10 +196,21 @@ class Commit:
         """From here on it is not known what became of it, until the server has answered."""
         await connection.execute("COMMIT")
 
-    async def ask(self, connection: asyncpg.Connection) -> tuple[str | None, str | None]:
-        """Who the server is and what became of the transaction."""
-        server, status = await connection.fetchrow(SQL["transaction_status"], self.xid)
-        return server, status
+    async def ask(self, connection: asyncpg.Connection) -> str:
+        """What became of the transaction; raises StoreError when that cannot be known.
+
+        After a crash nothing is in progress: what was recorded is there, or has left its rows.
+        """
+        status = str(await connection.fetchval(SQL["transaction_status"], self.xid, self.life))
+        if status != "of another life":
+            return status
+        if all(row.key is not None for row in self._rows):
+            return "aborted"  # written again, a key is known or not
+        lasting = [row.event_id for row in self._rows if _lasts(row)]
+        if not lasting:
+            raise StoreError(f"{_UNKNOWN}, and the server has begun another life")
+        found = await connection.fetchval(SQL["any_recorded"], lasting)
+        return "committed" if found else "aborted"
 
     async def _used(self, connection: asyncpg.Connection) -> dict[str, Use]:
         keys = [each.key for load in self._loads for each in load.entries if each.key is not None]
@@ -209,6 +219,11 @@ class Commit:
         await connection.execute(SQL["lock_keys"], keys)
         found = await connection.fetch(SQL["used_keys"], keys)
         return {key: (used_by, fingerprint) for key, used_by, fingerprint in found}
+
+
+def _lasts(row: Row) -> bool:
+    """Whether it leaves a row in somebody's inbox, if only a tombstone."""
+    return row.type == "event" and row.key is None and bool(row.recipients) and not row.expires_at
 
 
 def _take(entry: Prepared, used: dict[str, Use], rows: list[Row]) -> Receipt:

@@ -516,7 +516,7 @@ DECLARE
     bulk record;
     main record;
 BEGIN
-    o_server := pg_postmaster_start_time()::text;
+    o_server := alimi_life();
     SELECT value INTO o_epoch FROM alimi_meta WHERE name = 'epoch';
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE object_not_in_prerequisite_state

@@ -41,11 +41,18 @@ FROM unnest($1::smallint[], $2::smallint[], $3::integer[], $4::integer[], $5::te
     AS r (part, lane, size, rest, type, event_id, key, fingerprint, recorded_at, recipients, kind,
         category, about, created_at, expires_at, content, n)
 ORDER BY r.n)
-SELECT pg_current_xact_id()::text, alimi_server();
+SELECT pg_current_xact_id()::text, alimi_life();
 
 -- name: transaction_status
 -- What became of a transaction whose connection was lost in the middle of its COMMIT.
-SELECT alimi_server(), pg_xact_status($1::text::xid8);
+-- In another life of the server that id may be another transaction's.
+SELECT CASE WHEN alimi_life() = $2 THEN pg_xact_status($1::text::xid8) ELSE 'of another life' END;
+
+-- name: any_recorded
+-- Whether anything is there of events that were recorded together, if they were.
+SELECT EXISTS (SELECT 1 FROM alimi_notifications WHERE id = ANY ($1))
+    OR EXISTS (SELECT 1 FROM alimi_outbox WHERE event_id = ANY ($1))
+    OR EXISTS (SELECT 1 FROM alimi_dead_letters WHERE event_id = ANY ($1));
 
 -- name: lock_keys
 -- Others with one of these keys wait; in one order, so that nobody waits for somebody who waits.

@@ -5,7 +5,7 @@ FROM (SELECT alimi_apply($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS a OFFS
 -- name: pending
 -- Whether anything waits behind the bounds of the last claims, which another server's are not; see
 -- position.py.
-SELECT coalesce($10::text <> pg_postmaster_start_time()::text, false) OR EXISTS (
+SELECT coalesce($10::text <> alimi_life(), false) OR EXISTS (
     SELECT 1 FROM alimi_outbox WHERE part = $1 AND lane = 0
         AND (txid, seq) > ($2::text::xid8, $3::bigint)
 ) OR EXISTS (
