@@ -40,7 +40,8 @@ _LOOK_SECONDS = 1.0
 _HANDLED = tuple(
     getattr(signal, name) for name in ("SIGCHLD", "SIGTERM", "SIGINT") if hasattr(signal, name)
 )
-_ORDERLY = {0, -signal.SIGTERM, -signal.SIGINT}
+#: 130 is how programs say that Ctrl-C ended them.
+_ORDERLY = {0, 130, -signal.SIGTERM, -signal.SIGINT}
 
 
 class Worker:

@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
         "--db", default="board.db", help="the SQLite file (./board.db), or a postgresql:// URL"
     )
     parser.add_argument(
+        "--workers", type=_workers, default=1, help="processes (1); more need PostgreSQL"
+    )
+    parser.add_argument(
         "--no-demo", action="store_true", help="no demo data, and no demo passwords"
     )
     commands = parser.add_subparsers(dest="command", title="other commands", metavar="")
@@ -81,7 +84,19 @@ def _port(text: str) -> int:
     return port
 
 
+def _workers(text: str) -> int:
+    workers = int(text)
+    if not 1 <= workers <= 64:
+        raise argparse.ArgumentTypeError("workers are a number from 1 to 64")
+    return workers
+
+
 def _serve(wanted: argparse.Namespace) -> int:
+    if wanted.workers > 1 and not is_server(wanted.db):
+        return _fail(
+            f"{wanted.workers} processes cannot share a SQLite file: leave --workers away, or give "
+            "--db a postgresql:// URL"
+        )
     demo = not wanted.no_demo
     if demo and not _is_loopback(wanted.host):
         _warn(
@@ -94,7 +109,8 @@ def _serve(wanted: argparse.Namespace) -> int:
         return _fail(str(error))
     port = sockets[0].getsockname()[1]
     address = f"http://{_shown(wanted.host)}:{port}"
-    return serve(Settings(wanted.db, demo=demo), sockets, _welcome(address, wanted.db, demo=demo))
+    welcome = _welcome(address, wanted.db, demo=demo)
+    return serve(Settings(wanted.db, demo=demo), sockets, welcome, wanted.workers)
 
 
 def _welcome(address: str, db: str, *, demo: bool) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
+import logging
 import socket
 import sys
+from collections.abc import Callable
 
 import uvicorn
 
+from alimi import Worker, run_workers
 from board.app import create_app
 from board.settings import Settings
 
@@ -15,6 +18,8 @@ from board.settings import Settings
 LOOPBACKS = ("127.0.0.1", "::1")
 #: How long open answers may take once the server was told to stop.
 STOP_SECONDS = 10
+#: How often a worker says that its loop turns.
+TURN_SECONDS = 5
 #: sqlite3 gives up the interpreter at every statement; a busy loop hands it back after this long,
 #: by default 5 ms, which a database transaction then waits several times.
 SWITCH_SECONDS = 0.0005
@@ -68,8 +73,33 @@ def _advice(host: str, port: int, error: OSError) -> str:
     return f"cannot listen on {host}, port {port}: {error.strerror}"
 
 
-def serve(settings: Settings, sockets: list[socket.socket], welcome: str) -> int:
-    """Serve until told to stop; answers the exit status."""
+def serve(settings: Settings, sockets: list[socket.socket], welcome: str, workers: int = 1) -> int:
+    """Serve until told to stop, by so many processes; answers the exit status."""
+
+    def ready() -> None:
+        sys.stdout.write(welcome)
+        sys.stdout.flush()
+
+    def work(worker: Worker) -> int:
+        own = f"%(levelname)s worker {worker.number}: %(message)s"
+        logging.basicConfig(level=logging.WARNING, format=own, force=True)
+        return _serve(settings, worker.sockets, worker.ready, worker.turn)
+
+    if workers == 1:
+        return _serve(settings, sockets, ready)
+    return run_workers(workers, work, sockets, ready=ready, stop_seconds=2 * STOP_SECONDS)
+
+
+def _serve(
+    settings: Settings,
+    sockets: list[socket.socket],
+    ready: Callable[[], None],
+    turn: Callable[[], None] | None = None,
+) -> int:
+    async def notify() -> None:
+        if turn is not None:
+            turn()
+
     config = uvicorn.Config(
         create_app(settings),
         http="alimi.uvicorn:Protocol",  # streams that cost a socket and no task
@@ -77,9 +107,11 @@ def serve(settings: Settings, sockets: list[socket.socket], welcome: str) -> int
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
+        callback_notify=notify,
+        timeout_notify=TURN_SECONDS,
     )
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = _Server(config, welcome)
+    server = _Server(config, ready)
     try:
         server.run(sockets)
     except KeyboardInterrupt:
@@ -88,15 +120,14 @@ def serve(settings: Settings, sockets: list[socket.socket], welcome: str) -> int
 
 
 class _Server(uvicorn.Server):
-    """Says where it is once it really answers."""
+    """Says so once it really answers."""
 
-    def __init__(self, config: uvicorn.Config, welcome: str) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self._welcome = welcome
+        self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then tell."""
         await super().startup(sockets)
         if self.started:
-            sys.stdout.write(self._welcome)
-            sys.stdout.flush()
+            self._ready()

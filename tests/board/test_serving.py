@@ -176,3 +176,11 @@ def test_a_port_is_a_port(port: str, capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         main([f"--port={port}"])
     assert "port" in capsys.readouterr().err
+
+
+def test_several_workers_need_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """SQLite has one writer and no bus: the sentence says what to leave away, or to give."""
+    assert main(["--db", str(tmp_path / "b.db"), "--workers", "2"]) == 2
+    told = capsys.readouterr().err
+    assert "leave --workers away" in told
+    assert "postgresql://" in told

@@ -18,7 +18,7 @@ from alimi.metrics import Metrics
 
 def values(told: Gathered, name: str) -> dict[str, float]:
     """One series by worker, as a scraper reads it."""
-    text = generate_latest(told).decode()  # type: ignore[arg-type]
+    text = generate_latest(told).decode()
     return {
         sample.labels["worker"]: sample.value
         for family in text_string_to_metric_families(text)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -148,6 +149,10 @@ async def post(address: str, key: str) -> str:
             await asyncio.sleep(0.05)  # a sender's own delay
 
 
+def has_shown(made: str, reader: Reader) -> bool:
+    return made in reader.shown
+
+
 async def on_node(site: Site, client: httpx.AsyncClient, which: int) -> list[Follower]:
     """Followers through the proxy until that node has one; the last is on it."""
     followers: list[Follower] = []
@@ -164,7 +169,7 @@ async def test_what_is_posted_to_one_node_rings_on_the_other(site: Site) -> None
             followers = await on_node(site, client, 1 - here)
             made = await post(site.nodes[here].url, f"from {here}")
             for each in followers:
-                await each.until(lambda reader, made=made: made in reader.shown)
+                await each.until(partial(has_shown, made))
                 await each.close()
             await asyncio.to_thread(until, lambda: not site.streams(0) + site.streams(1))
 
