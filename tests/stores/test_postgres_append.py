@@ -1,0 +1,276 @@
+"""Appending on PostgreSQL when connections are lost, and the group commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from alimi.errors import StoreError, StoreFull
+from alimi.model import Entry, Retraction, now_ms
+from alimi.stores.postgres import PostgresStore, append
+from alimi.testing.stores.harness import event, ids, settle
+from tests.support.postgres import PostgresServer
+from tests.support.servers import wait_until
+from tests.support.tcp_proxy import TcpProxy
+
+_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+@pytest.fixture
+def proxy(postgres_server: PostgresServer) -> Iterator[TcpProxy]:
+    with TcpProxy(postgres_server.port) as proxy:
+        yield proxy
+
+
+@pytest_asyncio.fixture
+async def store(
+    postgres_server: PostgresServer, proxy: TcpProxy, postgres_url: str
+) -> AsyncIterator[PostgresStore]:
+    """A store whose connections lead through the proxy."""
+    store = PostgresStore(postgres_url.replace(f":{postgres_server.port}/", f":{proxy.port}/"))
+    await store.open()
+    yield store
+    await store.close()
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, happen: Any) -> None:
+    """Let something happen instead of the first COMMIT; the others are as ever."""
+    commit = append.Commit.commit
+    happened: list[bool] = []
+
+    async def instead(self: append.Commit, connection: asyncpg.Connection) -> None:
+        if happened:
+            await commit(self, connection)
+        else:
+            happened.append(True)
+            await happen(self, connection)
+
+    monkeypatch.setattr(append.Commit, "commit", instead)
+
+
+async def test_g1_the_answer_to_a_commit_is_lost(
+    store: PostgresStore, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G1, G4: committed, and the connection is lost before the answer: recorded, and only once."""
+
+    async def happen(_: append.Commit, connection: asyncpg.Connection) -> None:
+        proxy.hold("down")
+        commit = asyncio.ensure_future(connection.execute("COMMIT"))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(proxy.wait_held, "down")
+        proxy.cut()
+        proxy.release()
+        await commit
+
+    interrupt(monkeypatch, happen)
+    entries: list[Entry] = [event(key="k"), event(), Retraction("card:1", now_ms())]
+    receipts = await store.append(entries)
+    assert [each.status for each in receipts] == ["recorded"] * 3
+    assert (await store.waiting()).entries == 3
+    await settle(store)
+    assert await ids(store) == [receipts[1].id, receipts[0].id]
+
+
+async def test_g1_a_commit_never_arrives(
+    store: PostgresStore, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G1, G4: the connection is lost before COMMIT is heard: it is written again, once."""
+
+    async def happen(_: append.Commit, connection: asyncpg.Connection) -> None:
+        proxy.hold("up")
+        commit = asyncio.ensure_future(connection.execute("COMMIT"))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(proxy.wait_held, "up")
+        proxy.cut()
+        proxy.release()
+        await commit
+
+    interrupt(monkeypatch, happen)
+    receipts = await store.append([event(key="k"), event()])
+    assert (await store.waiting()).entries == 2
+    await settle(store)
+    assert await ids(store) == [receipts[1].id, receipts[0].id]
+
+
+async def test_g1_a_backend_is_ended_before_the_commit(
+    store: PostgresStore, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G1: pg_terminate_backend in the middle of a transaction: it is written again, once."""
+    admin = await asyncpg.connect(postgres_url)
+
+    async def happen(_: append.Commit, connection: asyncpg.Connection) -> None:
+        pid = connection.get_server_pid()
+        await admin.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+        await connection.execute("COMMIT")
+
+    interrupt(monkeypatch, happen)
+    await store.append([event(), event()])
+    assert (await store.waiting()).entries == 2
+    await admin.close()
+
+
+async def test_what_leaves_no_trace_is_said_to_be_unknown_after_a_crash(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it cannot be found out whether a commit arrived, the caller hears exactly that."""
+
+    async def happen(commit: append.Commit, connection: asyncpg.Connection) -> None:
+        commit.life = "another"
+        connection.terminate()
+        raise ConnectionResetError
+
+    interrupt(monkeypatch, happen)
+    with pytest.raises(StoreError, match="recorded or not, and the server has begun another life"):
+        await store.append([Retraction("card:1", now_ms())])
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_g1_g4_a_crash_in_the_middle_of_a_commit_neither_loses_nor_doubles(
+    monkeypatch: pytest.MonkeyPatch, *, arrives: bool
+) -> None:
+    """G1, G4: after it the transaction's id belongs to another one, whose fate is not ours."""
+    with PostgresServer() as server:
+        url = server.url(server.create_database())
+        store = PostgresStore(url)
+        await store.migrate()
+        await store.open()
+
+        async def happen(commit: append.Commit, connection: asyncpg.Connection) -> None:
+            if arrives:
+                await connection.execute("COMMIT")
+            await asyncio.to_thread(server.crash_backend, connection.get_server_pid())
+            await asyncio.to_thread(wait_until, server.answers, "the recovery")
+            if not arrives:  # somebody else is given the same id, and commits
+                server.execute(
+                    "CREATE TABLE other AS SELECT pg_current_xact_id()::text AS id",
+                    database=url.rpartition("/")[2],
+                )
+                (other,) = server.execute("SELECT id FROM other", database=url.rpartition("/")[2])
+                assert other == (commit.xid,)
+            connection.terminate()
+            raise ConnectionResetError
+
+        interrupt(monkeypatch, happen)
+        (receipt,) = await store.append([event()])
+        assert (await store.waiting()).entries == 1
+        await settle(store)
+        assert await ids(store) == [receipt.id]
+        await store.close()
+
+
+async def test_a_server_that_restarts_costs_one_try(postgres_url: str) -> None:
+    """Connections that died while they were idle are replaced; the caller hears nothing."""
+    store = PostgresStore(postgres_url)
+    await store.open()
+    await store.append([event()])
+    admin = await asyncpg.connect(postgres_url)
+    await admin.fetch(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await store.append([event()])
+    await store.positions(["anna"])
+    await settle(store)
+    assert len(await ids(store)) == 2
+    await admin.close()
+    await store.close()
+
+
+async def test_callers_share_a_transaction(store: PostgresStore, postgres_url: str) -> None:
+    """What comes together is committed together: far fewer transactions than callers."""
+    admin = await asyncpg.connect(postgres_url)
+    before = await admin.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    await asyncio.gather(*(store.append([event(n)]) for n in range(300)))
+    after = await admin.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    assert after - before < 30
+    assert (await store.waiting()).entries == 300
+    await admin.close()
+
+
+async def test_who_fails_fails_alone(store: PostgresStore) -> None:
+    """An entry that the database refuses takes nobody of its group along."""
+    fine, wrong = event(), event(expires_at=2**70)
+    answers = await asyncio.gather(
+        store.append([fine]), store.append([wrong]), store.append([event()]),
+        return_exceptions=True,
+    )  # fmt: skip
+    assert [isinstance(each, StoreError) for each in answers] == [False, True, False]
+    assert (await store.waiting()).entries == 2
+
+
+async def test_g8_waiting_writes_are_bounded(postgres_url: str) -> None:
+    """G8: beyond the bound a write is refused at once, and what was accepted is written."""
+    store = PostgresStore(postgres_url, queue_bound=10)
+    await store.open()
+    calls = [asyncio.ensure_future(store.append([event(n)])) for n in range(20)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    refused = [each for each in answers if isinstance(each, StoreFull)]
+    assert len(refused) == 10
+    assert (await store.waiting()).entries == 10
+    await store.close()
+
+
+async def test_a_caller_that_goes_away_takes_nobody_along(store: PostgresStore) -> None:
+    """A cancelled append leaves the others of its transaction alone."""
+    calls = [asyncio.ensure_future(store.append([event(n)])) for n in range(3)]
+    await asyncio.sleep(0)
+    calls[1].cancel()
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(answers[1], asyncio.CancelledError)
+    assert not isinstance(answers[0], BaseException)
+    assert (await store.waiting()).entries >= 2
+
+
+async def test_a_key_that_somebody_is_using_is_waited_for(
+    store: PostgresStore, postgres_url: str
+) -> None:
+    """Two processes with one key: the second waits for the first and then knows its answer."""
+    admin = await asyncpg.connect(postgres_url)
+    async with admin.transaction():
+        await admin.execute(
+            "SELECT pg_advisory_xact_lock('alimi_keys'::regclass::oid::integer, hashtext('k'))"
+        )
+        call = asyncio.ensure_future(store.append([event(key="k")]))
+        async with asyncio.timeout(10):
+            while not await admin.fetchval(_WAITING):  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0)
+        other = await store.append([event(key="l")])
+        assert other[0].status == "recorded"
+        assert not call.done()
+    assert (await call)[0].status == "recorded"
+    await admin.close()
+
+
+async def test_g1_a_crashed_server_keeps_what_was_answered() -> None:
+    """G1: `kill -9` of the whole server while many append: what was answered is there after it."""
+    with PostgresServer() as server:
+        name = server.create_database()
+        store = PostgresStore(server.url(name))
+        await store.migrate()
+        await store.open()
+        answered: list[str] = []
+
+        async def append_for_ever(number: int) -> None:
+            while True:
+                (receipt,) = await store.append([event(number)])
+                answered.append(receipt.id)
+
+        callers = [asyncio.ensure_future(append_for_ever(number)) for number in range(8)]
+        async with asyncio.timeout(20):
+            while len(answered) < 200:
+                await asyncio.wait(callers, timeout=0.01)
+        await asyncio.to_thread(server.kill)
+        await asyncio.wait(callers)
+        assert all(isinstance(each.exception(), StoreError) for each in callers)
+        await asyncio.to_thread(server.start)
+        rows = server.execute("SELECT event_id FROM alimi_outbox", database=name)
+        found = [row[0] for row in rows]
+        assert len(found) == len(set(found))
+        assert set(answered) <= set(found)
+        assert sum(each.notifications for each in await settle(store)) == len(found)
+        await store.close()

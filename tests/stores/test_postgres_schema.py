@@ -1,0 +1,240 @@
+"""Migrations, addresses and the epoch of a PostgreSQL store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from alimi import backends
+from alimi.errors import ConfigurationError, SchemaMissing, SchemaTooNew, StoreError
+from alimi.settings import Settings
+from alimi.stores.postgres import PostgresStore, schema
+from alimi.stores.postgres.target import Target
+from alimi.testing.stores.harness import deliver, event, fill, read
+from tests.support.postgres import PostgresServer
+
+_SHAPE = """
+SELECT 'column', table_name::text, column_name || ' ' || data_type || ' ' || is_nullable
+    FROM information_schema.columns WHERE table_name LIKE 'alimi%'
+UNION ALL SELECT 'index', tablename, indexdef FROM pg_indexes WHERE tablename LIKE 'alimi%'
+UNION ALL SELECT 'function', proname, md5(prosrc) FROM pg_proc WHERE proname LIKE 'alimi%'
+UNION ALL SELECT 'migration', number::text, name || compatible_from FROM alimi_migrations
+ORDER BY 1, 2, 3
+"""
+
+
+@pytest_asyncio.fixture
+async def db(empty_postgres: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(empty_postgres)
+    yield connection
+    await connection.close()
+
+
+async def test_a_missing_schema_names_the_command(empty_postgres: str) -> None:
+    """Nothing is made by itself: the error says what to run."""
+    store = PostgresStore(empty_postgres)
+    for verb in (store.open, store.inspect, store.renew_epoch):
+        with pytest.raises(SchemaMissing, match="alimi migrate"):
+            await verb()
+
+
+async def test_many_migrate_at_once(empty_postgres: str) -> None:
+    """Nodes that start together make the tables once; a later run does nothing."""
+    stores = [PostgresStore(empty_postgres) for _ in range(4)]
+    done = await asyncio.gather(*(store.migrate() for store in stores))
+    every = [f"{each.number:04}_{each.name}" for each in schema.MIGRATIONS]
+    assert sorted(name for names in done for name in names) == every
+    assert await stores[0].migrate() == []
+    await stores[0].open()
+    await deliver(stores[0], event())
+    await stores[0].close()
+
+
+async def test_the_script_does_what_migrate_does(
+    postgres_server: PostgresServer, empty_postgres: str, db: asyncpg.Connection
+) -> None:
+    """What `alimi sql` prints leads to the same tables and functions, and then prints nothing."""
+    store = PostgresStore(empty_postgres)
+    script = await asyncio.to_thread(store.pending_sql)
+    await db.execute(script)
+    by_script = await db.fetch(_SHAPE)
+    assert await asyncio.to_thread(store.pending_sql) == ""
+    other = postgres_server.create_database()
+    await PostgresStore(postgres_server.url(other)).migrate()
+    connection = await asyncpg.connect(postgres_server.url(other))
+    by_migrate = await connection.fetch(_SHAPE)
+    await connection.close()
+    postgres_server.drop_database(other)
+    assert by_script == by_migrate
+    assert len(by_script) > 60
+
+
+async def test_a_failed_migration_leaves_nothing(
+    empty_postgres: str, db: asyncpg.Connection
+) -> None:
+    """Each migration is one transaction: what stands in its way leaves the database as it was."""
+    await db.execute("CREATE TABLE alimi_inboxes (mine integer)")
+    with pytest.raises(StoreError, match="alimi_inboxes"):
+        await PostgresStore(empty_postgres).migrate()
+    assert await db.fetchval("SELECT to_regclass('alimi_outbox')") is None
+
+
+async def test_newer_tables_are_refused(postgres_url: str) -> None:
+    """Code that does not know a schema does not touch it, unless the schema says it may."""
+    db = await asyncpg.connect(postgres_url)
+    beyond = schema.NEWEST + 1
+    await db.execute(f"INSERT INTO alimi_migrations VALUES ({beyond}, 'x', 0, {beyond})")
+    store = PostgresStore(postgres_url)
+    for verb in (store.open, store.migrate):
+        with pytest.raises(SchemaTooNew, match=f"schema {beyond}"):
+            await verb()
+    await db.execute("UPDATE alimi_migrations SET compatible_from = 1 WHERE name = 'x'")
+    await store.open()
+    await deliver(store, event())
+    await store.close()
+    await db.execute("DELETE FROM alimi_migrations WHERE name = 'x'")
+    await db.close()
+
+
+async def test_a_schema_of_its_own(empty_postgres: str, db: asyncpg.Connection) -> None:
+    """Tables may lie in a schema that the URL names, as libpq's options do."""
+    await db.execute("CREATE SCHEMA bell")
+    store = PostgresStore(f"{empty_postgres}?options=-csearch_path%3Dbell")
+    await store.migrate()
+    await store.open()
+    await deliver(store, event())
+    assert (await read(store)).head == 1
+    assert await db.fetchval("SELECT count(*) FROM bell.alimi_notifications") == 1
+    await store.close()
+
+
+@pytest.mark.parametrize("cached", [True, False])
+async def test_behind_a_pooler(postgres_url: str, *, cached: bool) -> None:
+    """With ?pgbouncer=true no statement is prepared by name, and each transaction is bracketed."""
+    url = f"{postgres_url}?{'application_name=x' if cached else 'pgbouncer=true'}"
+    store = PostgresStore(url)
+    await store.open()
+    await fill(store, 3)
+    db = store._open.pages
+    named = "SELECT count(*) FROM pg_prepared_statements"
+    assert bool(await db.run(lambda connection: connection.fetchval(named))) is cached
+    await store.close()
+
+
+# -- the epoch --------------------------------------------------------------------------------
+
+
+async def test_g5_a_new_epoch_makes_cursors_worthless(postgres_url: str) -> None:
+    """G5: after `alimi epoch --new` an open store answers other tags."""
+    store = PostgresStore(postgres_url)
+    await store.open()
+    await fill(store, 1)
+    before = await read(store)
+    renewed = await store.renew_epoch()
+    assert (await read(store)).tag != before.tag
+    assert (await store.positions([])).epoch == renewed
+    await store.close()
+
+
+async def test_g5_a_restored_cluster_is_known_after_its_promotion(tmp_path: Path) -> None:
+    """G5: a restore that is recovered and promoted has the next timeline, and so another epoch."""
+    with PostgresServer() as server:
+        name = server.create_database()
+        store = PostgresStore(server.url(name))
+        await store.migrate()
+        await store.open()
+        await fill(store, 1)
+        before = await store.positions(["anna"])
+        await store.close()
+        server.stop()
+        signal_file = server.data / "standby.signal"
+        signal_file.touch()
+        server._own(server.data)
+        server.start()
+        server.execute("SELECT pg_promote(true, 60)")
+        await store.open()
+        after = await store.positions(["anna"])
+        assert after.heads == before.heads
+        assert after.epoch != before.epoch
+        assert after.identity == before.identity
+        await store.close()
+
+
+async def test_a_role_that_may_ask_little(postgres_url: str) -> None:
+    """Where the server does not say who it is to an ordinary role, the rest still works."""
+    db = await asyncpg.connect(postgres_url)
+    await db.execute("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC")
+    await db.execute("DROP ROLE IF EXISTS little")
+    await db.execute("CREATE ROLE little LOGIN")
+    await db.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO little")
+    store = PostgresStore(postgres_url.replace("//alimi@", "//little@"))
+    await store.open()
+    epoch = (await store.positions([])).epoch
+    assert ".." in epoch
+    await store.close()
+    await db.execute("DROP OWNED BY little")
+    await db.execute("DROP ROLE little")
+    await db.close()
+
+
+# -- addresses --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    ["postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg", "postgresql+psycopg2"],
+)
+def test_the_usual_spellings(scheme: str) -> None:
+    """SQLAlchemy's and libpq's schemes lead to the same database."""
+    store = backends.open_store(f"{scheme}://me:p%40ss@db.example:6432/app", Settings())
+    assert isinstance(store, PostgresStore)
+    assert store.name == "postgresql://me@db.example:6432/app"
+    dsn = store._target.dsn
+    assert dsn == "postgresql://me:p%40ss@db.example:6432/app?application_name=alimi"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("sslmode=require&keepalives=1", "sslmode=require"),
+        ("ssl=true", "sslmode=require"),
+        ("ssl=verify-full", "sslmode=verify-full"),
+        ("prepared_statement_cache_size=0", ""),
+        ("connect_timeout=3", ""),
+        ("application_name=mine", "application_name=mine"),
+        ("options=-csearch_path%3Da", "options=-csearch_path%3Da"),
+    ],
+)
+def test_options(query: str, expected: str) -> None:
+    """What asyncpg does not know would be sent to the server as a setting, which refuses it."""
+    dsn = Target(f"postgresql://h/d?{query}").dsn
+    found = dsn.partition("?")[2].replace("application_name=alimi", "").strip("&")
+    assert found == expected
+
+
+def test_no_password_is_shown() -> None:
+    """The name of a database, for messages, holds no secret."""
+    assert Target("postgresql://me:secret@h:1/d?password=secret").name == "postgresql://me@h:1/d"
+
+
+def test_several_hosts_mean_the_one_that_takes_writes() -> None:
+    """A list of hosts is a cluster with one primary."""
+    assert "target_session_attrs=read-write" in Target("postgresql://a:1,b:2/d").dsn
+    assert "target_session_attrs=any" in Target("postgresql://a,b/d?target_session_attrs=any").dsn
+
+
+def test_a_bad_option_is_named() -> None:
+    """A number that is none is refused with the option's name."""
+    with pytest.raises(ConfigurationError, match="connect_timeout"):
+        Target("postgresql://h/d?connect_timeout=soon")
+
+
+async def test_nobody_answers() -> None:
+    """A server that is not there is an error of the store."""
+    with pytest.raises(StoreError):
+        await PostgresStore("postgresql://alimi@127.0.0.1:1/none").open()
