@@ -51,6 +51,7 @@ LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # what asyncpg says when an operation was cut off half-way
     ConnectionError,
     EOFError,
 )
@@ -185,7 +186,6 @@ def as_alimi_error(error: BaseException) -> BaseException:
         )
     if isinstance(error, (*TRANSIENT, asyncpg.LockNotAvailableError)):
         return StoreBusy()
-    known = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, EOFError, TimeoutError)
-    if isinstance(error, known):
+    if isinstance(error, (*LOST, asyncpg.PostgresError, OSError, TimeoutError)):
         return StoreError(f"{type(error).__name__}: {error}".rstrip(": "))
     return error
