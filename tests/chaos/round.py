@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from alimi.testing.checker import Figures, Finding
-from tests.chaos.cluster import BusName, a_cluster
+from tests.chaos.cluster import BusName, Cluster, a_cluster
 from tests.chaos.crowd import Crowd
 from tests.chaos.storm import Storm
 
@@ -69,7 +69,7 @@ async def run(folder: Path, plan: Plan, say: Callable[[str], None] = _say_nothin
             await crowd.until_acknowledged(plan.events)
             say(f"{crowd.checker.acknowledged} acknowledged; all is healed, comparing")
             await crowd.calm_down()
-            findings = await crowd.judge()
+            findings = await crowd.judge() + _left_behind(cluster)
         return Report(
             findings,
             crowd.checker.figures(),
@@ -78,6 +78,22 @@ async def run(folder: Path, plan: Plan, say: Callable[[str], None] = _say_nothin
             sum(page.connections for page in crowd.pages),
             cluster.logs(),
         )
+
+
+def _left_behind(cluster: Cluster) -> list[Finding]:
+    """What is neither in an inbox nor on its way there; the database itself is asked."""
+    waiting = cluster.column("SELECT type || ' ' || event_id FROM alimi_outbox")
+    dead = cluster.column("SELECT error FROM alimi_dead_letters")
+    drift = cluster.column(
+        "SELECT i.recipient FROM alimi_inboxes i WHERE i.unread <> (SELECT count(*) FROM "
+        "alimi_notifications n WHERE n.recipient = i.recipient AND n.read_at IS NULL "
+        "AND n.archived_at IS NULL AND n.deleted_at IS NULL)"
+    )
+    found = [Finding("lost", "-", f"{each} waits in the outbox for ever") for each in waiting]
+    found += [Finding("lost", "-", f"a dead letter: {each}") for each in dead]
+    return found + [
+        Finding("miscounted", each, "its badge differs from its rows") for each in drift
+    ]
 
 
 def _faults(storm: Storm, plan: Plan) -> itertools.chain[str] | Sequence[str]:

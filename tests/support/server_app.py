@@ -87,7 +87,7 @@ class App:
         self.alimi = Alimi(self.engine, bus=bus, settings=msgspec.convert(settings, Settings))
         if unreliable is not None:
             make = self.alimi._bus
-            self.alimi._bus = lambda: UnreliableBus(make(), seed=unreliable)
+            self.alimi._bus = lambda metrics: UnreliableBus(make(metrics), seed=unreliable)
         self.faults: faults.Faults | None = None
         self.kind = self.alimi.kind("card.assigned", category="cards", text=TEXT)
         self.web = self.alimi.asgi(who, metrics=True)

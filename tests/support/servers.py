@@ -98,9 +98,14 @@ class ServerProcess(ABC):
 
     def freeze(self) -> None:
         """SIGSTOP: it holds its connections and says nothing."""
-        for pid in self.family():
+        wait_until(self._stands_still, "it to stand still")
+
+    def _stands_still(self) -> bool:
+        """Also those children that were being born; the dead are not collected by a stopped one."""
+        moving = [pid for pid in self.family() if state(pid) not in {"T", "Z", ""}]
+        for pid in moving:
             _send(pid, signal.SIGSTOP)
-        wait_until(lambda: {state(pid) for pid in self.family()} <= {"T"}, "it to stand still")
+        return not moving
 
     def thaw(self) -> None:
         """SIGCONT: it goes on as if nothing had been."""

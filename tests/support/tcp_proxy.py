@@ -56,8 +56,9 @@ class TcpProxy:
 
     def cut(self) -> None:
         """Reset every open connection; bytes that are held or late are lost."""
+        links = set(self._links)
         self._call(self._reset)
-        wait_until(lambda: not self._links, "the connections to be cut")
+        wait_until(lambda: not links & self._links, "the connections to be cut")
 
     def hold(self, *directions: Direction) -> None:
         """Forward nothing, keep everything, in the named directions or both."""
