@@ -6,6 +6,7 @@ import { tagOf, versionOf } from "./feed.js";
 import { Marks } from "./marks.js";
 import { link } from "./sharing.js";
 import { Store } from "./store.js";
+import { ENDS } from "./stream.js";
 
 /** @typedef {import("./types.d.ts").Frame} Frame */
 /** @typedef {import("./types.d.ts").News} News */
@@ -108,18 +109,17 @@ export class Client {
     this.#join();
   }
 
-  /** @param {number} run @returns {Promise<import("./types.d.ts").Counts | undefined>} */
+  /** @param {number} run @returns {Promise<import("./types.d.ts").Counts | void>} */
   async #ask(run) {
     for (;;) {
       try {
         return await this.api.call("v1/inbox/counts");
       } catch (problem) {
         if (run !== this.#run) return;
-        const status = problem instanceof Problem ? problem.status : 0;
-        if (status === 401 || status === 403) {
-          this.#set(status === 401 ? "out" : "denied");
-          this.#changed();
-          return;
+        const end = problem instanceof Problem && ENDS[problem.status];
+        if (end) {
+          this.#set(end);
+          return this.#changed();
         }
         this.#set("retry");
         this.#backoff.failures++;

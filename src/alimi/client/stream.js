@@ -6,6 +6,9 @@ import { Decoder } from "./decoder.js";
 /** @typedef {import("./types.d.ts").SseEvent} SseEvent */
 /** @typedef {import("./types.d.ts").State} State */
 
+/** Statuses after which nobody tries again by themselves. @type {Record<number, State | undefined>} */
+export const ENDS = { 204: "out", 401: "out", 403: "denied" };
+
 /**
  * @typedef {object} StreamOptions
  * @property {string} url
@@ -144,9 +147,8 @@ export class Stream {
 /** @param {Response} answer @returns {State | undefined} */
 function verdict(answer) {
   // A redirect to a page is how many applications say "log in first".
-  const page = answer.redirected && answer.ok && !isStream(answer);
-  if (answer.status === 401 || answer.status === 204 || page) return "out";
-  if (answer.status === 403) return "denied";
+  if (answer.redirected && answer.ok && !isStream(answer)) return "out";
+  return ENDS[answer.status];
 }
 
 /** @param {Response} answer */
