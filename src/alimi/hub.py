@@ -24,6 +24,7 @@ from alimi.model import BusMessage, Changes, HangUp, Hint, Identity, Positions, 
 from alimi.position import Frames, beginning
 from alimi.pump import Pump
 from alimi.settings import Settings
+from alimi.signals import Signals
 from alimi.sinks import Sink
 from alimi.store import Store
 from alimi.stream import Stream
@@ -79,7 +80,7 @@ class Hub:
         self._all_ended.set()
         self._epoch: str | None = None
         self._doubt = asyncio.Event()
-        self._last_signal: tuple[str, object, bytes] | None = None
+        self._signals = Signals(self._signal, settings.backlog_bytes // 4)
         self.draining = False
 
     # -- opening and ending -------------------------------------------------------------------
@@ -150,6 +151,7 @@ class Hub:
         """Forget a stream and close its sink; says `bye` when the reader can still hear it."""
         if stream.closed:
             return
+        self._signals.flush()
         stream.closed = True
         if reason != "gone" and reason != "stalled":  # noqa: PLR1714 - narrows the type
             stream.sink.write(frames.bye(reason, self.retry_ms()))
@@ -214,7 +216,7 @@ class Hub:
                 self._hint(recipient, version)
             case SignalTo(recipient, name, data):
                 if recipient in self._streams:
-                    self._signal(recipient, self._signal_frame(name, data))
+                    self._signals.add(recipient, name, data)
             case HangUp(recipient, session):
                 self._hang_up(recipient, session)
 
@@ -233,6 +235,7 @@ class Hub:
 
         Only a stream that stands exactly where a batch begins takes it; others read.
         """
+        self._signals.flush()
         for changes in batch:
             streams = self._streams.get(changes.recipient)
             if streams:
@@ -247,22 +250,15 @@ class Hub:
             if stream.place.cursor < version:
                 self._pump.make_due(stream)
 
-    def _signal_frame(self, name: str, data: object) -> bytes:
-        """A signal goes to many recipients in a row: encoded once."""
-        last = self._last_signal
-        if last is None or last[0] != name or last[1] is not data:
-            last = self._last_signal = (name, data, frames.signal(name, data))
-        return last[2]
-
-    def _signal(self, recipient: str, frame: bytes) -> None:
+    def _signal(self, recipient: str, body: bytes, count: int) -> None:
         now = self._clock()
-        for stream in self._streams.get(recipient, ()):
+        for stream in tuple(self._streams.get(recipient, ())):
             if not stream.place.begun:
                 continue  # its `hello` comes later and tells the page to look
             if stream.sink.backlog > self._settings.backlog_bytes:
-                self._metrics.signals_dropped.labels("behind").inc()
+                self._metrics.signals_dropped.labels("behind").inc(count)
                 continue
-            stream.sink.write(frame)
+            stream.sink.write(body)
             stream.wrote_at = now
 
     def _hang_up(self, recipient: str, session: str | None) -> None:

@@ -251,6 +251,7 @@ async def test_a_signal_to_a_reader_behind_is_dropped_and_counted(tmp_path: Path
         _, sink = await node.open(slow=True)
         for _ in range(200):
             await node.bus.publish([SignalTo("2", "typing", None)])
+        await asyncio.sleep(0)
         assert sink.backlog < 400
         assert node.metrics.signals_dropped.labels("behind")._value.get() > 100
 

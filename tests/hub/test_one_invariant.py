@@ -100,6 +100,14 @@ class Invariant(RuleBasedStateMachine):
     def notify(self, to: set[str], count: int, about: str) -> None:
         self.run(self.node.notify(*sorted(to), count=count, about=about))
 
+    @rule(to=st.sets(who, min_size=1), count=st.integers(1, 3))
+    def notify_unheard(self, to: set[str], count: int) -> None:
+        """Another process wrote it, and its hint was lost."""
+        before = self.node.bus.deaf, self.node.deliver_directly
+        self.node.bus.deaf, self.node.deliver_directly = True, False
+        self.run(self.node.notify(*sorted(to), count=count))
+        self.node.bus.deaf, self.node.deliver_directly = before
+
     @rule(
         recipient=who,
         action=st.sampled_from(["read", "unread", "archive", "unarchive", "delete", "seen"]),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from alimi.model import HangUp, SignalTo
 from tests.support.node import Node, a_node
 from tests.support.reader import Reader
 
@@ -297,13 +299,65 @@ async def test_the_text_is_in_the_readers_language(tmp_path: Path) -> None:
 async def test_signals_go_to_the_named_recipients_only(tmp_path: Path) -> None:
     """A signal has no id and touches nobody else's stream."""
     async with a_node(tmp_path) as node:
-        from alimi.model import SignalTo
-
         (_, mine), (_, other) = await node.open("2"), await node.open("3")
         cursor = read(mine.take()).cursor
         other.take()
         await node.bus.publish([SignalTo("2", "board.changed", {"card": 12})])
+        await asyncio.sleep(0)
         reader = read(mine.take(), Reader(cursor=cursor))
         assert reader.signals == [{"name": "board.changed", "data": {"card": 12}}]
         assert reader.cursor == cursor
         assert other.take() == b""
+
+
+async def test_signals_of_one_turn_are_one_write(tmp_path: Path) -> None:
+    """Whatever becomes due for a stream in one turn of the loop leaves in one write, in order."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open("2")
+        before = sink.writes
+        await node.bus.publish([SignalTo("2", "moved", number) for number in range(20)])
+        await asyncio.sleep(0)
+        assert sink.writes == before + 1
+        signals = [each["data"] for each in read(sink.take()).signals]
+        assert signals == list(range(20))
+
+
+async def test_many_signals_of_one_turn_are_bounded_writes(tmp_path: Path) -> None:
+    """G8: what is joined has a bound, so that a reader behind is noticed in between."""
+    async with a_node(tmp_path, backlog_bytes=20_000) as node:
+        _, sink = await node.open("2", slow=True)
+        await node.bus.publish([SignalTo("2", "moved", "x" * 1_000) for _ in range(100)])
+        await asyncio.sleep(0)
+        assert 20_000 < sink.backlog < 20_000 + 7_000
+        dropped = node.metrics.signals_dropped.labels("behind")._value.get()
+        sink.drain()
+        assert len(read(sink.take()).signals) + dropped == 100
+
+
+async def test_a_signal_is_not_overtaken(tmp_path: Path) -> None:
+    """What was said before a hang-up, or before news, is heard before it."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open("2")
+        original = node.hub.deliver
+
+        def signal_first(batch):  # type: ignore[no-untyped-def]
+            node.hub.hear(SignalTo("2", "before", None))
+            original(batch)
+
+        node.hub.deliver = signal_first  # type: ignore[method-assign]
+        await node.notify("2")
+        await node.bus.publish([SignalTo("2", "last", None), HangUp("2")])
+        names = [name for name, _, _ in read(sink.take()).events]
+        assert names == ["hello", "signal", "message", "signal", "bye"]
+
+
+async def test_rows_behind_a_lost_delivery_are_read(tmp_path: Path) -> None:
+    """G5: a batch that does not begin where a stream stands is not written to it."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open()
+        node.bus.deaf, node.deliver_directly = True, False
+        lost = await node.notify("2")
+        node.bus.deaf, node.deliver_directly = False, True
+        sent = await node.notify("2")
+        await node.hub.settled()
+        assert read(sink.take()).shown == lost + sent
