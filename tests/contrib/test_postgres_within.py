@@ -142,6 +142,25 @@ async def test_g2_a_psycopg_transaction_block(site: Site, end: str, told: int) -
     assert site.recorded() == NEWS * told
 
 
+async def test_g2_a_psycopg_pipeline(site: Site, postgres_template: str) -> None:
+    """G2: where answers come later, it is still known whether the record is there."""
+    with psycopg.connect(site.url) as connection, connection.pipeline():
+        connection.execute(UPDATE)
+        record_sync(connection, site.store)
+    assert (site.assignees(), site.recorded()) == ([2], NEWS)
+    async with await psycopg.AsyncConnection.connect(site.url) as other, other.pipeline():
+        await record(other, site.store)
+    assert site.recorded() == NEWS * 2
+    elsewhere = site.server.create_database(postgres_template)
+    with (
+        psycopg.connect(site.server.url(elsewhere)) as foreign,
+        foreign.pipeline(),
+        pytest.raises(ForeignDatabase),
+    ):
+        record_sync(foreign, site.store)
+    site.server.drop_database(elsewhere)
+
+
 async def test_a_session_without_autobegin_has_to_begin(site: Site) -> None:
     """Whoever switched off autobegin decides where a transaction begins."""
     engine = create_engine(site.url.replace("postgresql", "postgresql+psycopg"))

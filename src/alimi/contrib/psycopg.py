@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from psycopg import AsyncConnection, AsyncRawCursor, Connection, RawCursor
-from psycopg.pq import TransactionStatus
+from psycopg import AsyncConnection, AsyncCursor, AsyncRawCursor, Connection, Cursor, RawCursor
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from alimi.errors import UnknownTransaction
@@ -57,6 +57,9 @@ _MEANT = {
 }
 
 
+_OPEN = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+
 class _Joined:
     """What both kinds of connection tell a store (`alimi.store.Joined`)."""
 
@@ -69,8 +72,12 @@ class _Joined:
     @property
     def in_transaction(self) -> bool:
         """Open, or opened by the next statement."""
-        open_now = self._status.info.transaction_status != TransactionStatus.IDLE
-        return open_now or not self._status.autocommit
+        return not self._status.autocommit or self._status.info.transaction_status in _OPEN
+
+    def has_rows(self, cursor: Cursor[Any] | AsyncCursor[Any]) -> bool:
+        """Whether to fetch; in a pipeline the answer is still under way."""
+        pipelined = self._status.pgconn.pipeline_status != PipelineStatus.OFF
+        return pipelined or cursor.description is not None
 
 
 class JoinedConnection(_Joined):
@@ -84,7 +91,7 @@ class JoinedConnection(_Joined):
         """Run one statement; rows are plain tuples whatever the connection's row factory."""
         with RawCursor(self._connection, row_factory=tuple_row) as cursor:
             cursor.execute(sql.encode(), parameters)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if self.has_rows(cursor) else []
 
 
 class JoinedAsyncConnection(_Joined):
@@ -98,4 +105,4 @@ class JoinedAsyncConnection(_Joined):
         """Run one statement; rows are plain tuples whatever the connection's row factory."""
         async with AsyncRawCursor(self._connection, row_factory=tuple_row) as cursor:
             await cursor.execute(sql.encode(), parameters)
-            return await cursor.fetchall() if cursor.description else []
+            return await cursor.fetchall() if self.has_rows(cursor) else []
