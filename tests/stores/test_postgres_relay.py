@@ -14,6 +14,7 @@ import pytest_asyncio
 from alimi.errors import StoreBusy
 from alimi.model import Applied, Retraction, now_ms
 from alimi.stores.postgres import PostgresStore
+from alimi.stores.postgres.outbox import part_of
 from alimi.testing.stores.harness import audit, event, fill, ids, read, settle
 
 _PLAIN = """
@@ -313,3 +314,55 @@ async def test_a_hidden_batch_names_every_inbox(store: PostgresStore) -> None:
     await store.append([event(text=50_000 * "x"), event("ben", text=50_000 * "y")])
     applied = await store.apply(1000)
     assert (applied.changes, len(applied.hints)) == ([], 2)
+
+
+async def test_partitions_are_applied_beside_each_other(
+    postgres_url: str, db: asyncpg.Connection
+) -> None:
+    """Recipients hashed into partitions: once each, keys known across, retractions everywhere."""
+    await db.execute("UPDATE alimi_meta SET value = '4' WHERE name = 'partitions'")
+    one, two = PostgresStore(postgres_url), PostgresStore(postgres_url)
+    await one.open()
+    await two.open()
+    everybody = [f"user-{n}" for n in range(40)]
+    await one.append([event(everybody, about="card:1") for _ in range(5)])
+    keyed = [event(everybody[:20], key="k"), event(everybody[:20], key="k"), event("x", key="k")]
+    receipts = await two.append(keyed)
+    assert [each.status for each in receipts] == ["recorded", "repeated", "conflict"]
+    async with db.transaction():
+        lock = "SELECT pg_advisory_xact_lock('alimi_outbox'::regclass::oid::integer, 2)"
+        await db.execute(lock)  # one that hangs does not hold up the other three
+        await asyncio.gather(*(each.apply(100) for each in (one, two) for _ in range(8)))
+        parts = await db.fetch("SELECT DISTINCT part FROM alimi_outbox")
+        assert [part for (part,) in parts] == [2]
+    await asyncio.gather(*(settle(each) for each in (one, two)))
+    assert [len(await ids(one, who)) for who in everybody] == 20 * [6] + 20 * [5]
+    await one.append([Retraction("card:1", now_ms())])
+    await settle(two, one)
+    assert [len(await ids(one, who)) for who in everybody] == 20 * [1] + 20 * [0]
+    await audit(one, *everybody)
+    await one.close()
+    await two.close()
+
+
+async def test_a_key_that_two_partitions_know_differently(
+    postgres_url: str, db: asyncpg.Connection
+) -> None:
+    """Recorded in two transactions under one key, to recipients of two partitions: a conflict."""
+    await db.execute("UPDATE alimi_meta SET value = '2' WHERE name = 'partitions'")
+    store = PostgresStore(postgres_url)
+    await store.open()
+    parts: dict[int, str] = {}
+    for n in range(20):
+        parts.setdefault(part_of(f"user-{n}", 2), f"user-{n}")
+    for part, who in parts.items():
+        await write(db, f"{part}", who)
+        await db.execute(
+            "UPDATE alimi_outbox SET part = $1::smallint, key = 'k' WHERE event_id = $2",
+            part,
+            f"{part}1",
+        )
+    applied = await settle(store)
+    assert sum(each.notifications for each in applied) == 1
+    assert sum(each.conflicts for each in applied) == 1
+    await store.close()

@@ -153,6 +153,13 @@ BEGIN
     IF NOT EXISTS (SELECT 1 FROM alimi_outbox WHERE ctid = ANY (p_rows) AND key IS NOT NULL) THEN
         RETURN;
     END IF;
+    IF (SELECT value <> '1' FROM alimi_meta WHERE name = 'partitions') THEN
+        -- Relays of other partitions may be at the same keys.
+        PERFORM pg_advisory_xact_lock('alimi_keys'::regclass::oid::integer, hash) FROM (
+            SELECT DISTINCT hashtext(key) AS hash FROM alimi_outbox
+            WHERE ctid = ANY (p_rows) AND key IS NOT NULL ORDER BY 1
+        ) AS k;
+    END IF;
     WITH keyed AS (
         SELECT seq, txid, lane, rest, key, event_id,
             -- Whoever writes the outbox with other tools may leave the fingerprint out.
