@@ -1,0 +1,157 @@
+"""Races at READ COMMITTED, made to happen: who waited for a lock sees what was done under it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import pytest
+
+from alimi.errors import StoreBusy
+from alimi.model import Counts, Mark, Retention, now_ms
+from alimi.stores.postgres import PostgresStore
+from alimi.testing.stores.harness import DAY, audit, deliver, do, event, fill, ids, read
+
+KEEP = Retention(days=None, rows=None)
+_WAITING = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
+
+@pytest.fixture
+async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
+    store = PostgresStore(postgres_url)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def db(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """Somebody else's connection."""
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+@asynccontextmanager
+async def behind(db: asyncpg.Connection, *verbs: Awaitable[Any]) -> AsyncIterator[None]:
+    """Inside, another transaction has locked the inbox, and each of the verbs waits for it.
+
+    What the body does is committed before any of them goes on.
+    """
+    async with db.transaction(isolation="read_committed"):
+        await db.execute("SELECT 1 FROM alimi_inboxes WHERE recipient = 'anna' FOR UPDATE")
+        tasks = [asyncio.ensure_future(verb) for verb in verbs]
+        while await db.fetchval(_WAITING) < len(tasks):
+            assert not any(task.done() for task in tasks), "it did not wait for the lock"
+            await db.execute("SELECT pg_stat_clear_snapshot()")
+        yield
+    await asyncio.gather(*tasks)
+
+
+async def insert(db: asyncpg.Connection, count: int) -> None:
+    """What a relay writes under the inbox's lock."""
+    for _ in range(count):
+        await db.execute(
+            "WITH moved AS (UPDATE alimi_inboxes SET version = version + 1, unread = unread + 1,"
+            " unseen = unseen + 1, kept = kept + 1 WHERE recipient = 'anna' RETURNING version)"
+            " INSERT INTO alimi_notifications (recipient, id, version, born, content_version,"
+            " created_at, expires_at, kind, category, content) SELECT 'anna', gen_random_uuid(),"
+            " version, version, version, 1, 5, 'k', 'c', '{\"texts\":{}}' FROM moved"
+        )
+
+
+async def test_g6_two_mark_alls_behind_an_insert(
+    store: PostgresStore, db: asyncpg.Connection
+) -> None:
+    """G6: both waited for the insert; its rows are read once and counted down once."""
+    await fill(store, 2)
+    everything = Mark("read", upto=10**9)
+    marks = [store.mark("anna", everything), store.mark("anna", everything)]
+    async with behind(db, *marks):
+        await insert(db, 2)
+    changes = await read(store)
+    assert (changes.counts, changes.head) == (Counts(0, 0), 5)
+    await audit(store)
+
+
+@pytest.mark.parametrize("action", ["archive", "delete", "seen", "read"])
+async def test_g6_a_mark_behind_a_mark(
+    store: PostgresStore, db: asyncpg.Connection, action: Any
+) -> None:
+    """G6: a mark that waited weighs the rows as they are then, not as they were when it came."""
+    await fill(store, 3)
+    async with behind(db, store.mark("anna", Mark(action, upto=10**9))):
+        await insert(db, 1)
+        await db.execute("SELECT alimi_mark('anna', 'read', NULL, 2, NULL, 1)")
+    await audit(store)
+
+
+async def test_a_sweep_waits_for_nobody(store: PostgresStore, db: asyncpg.Connection) -> None:
+    """An inbox that somebody is at is left for the next step, and the others are swept."""
+    soon = now_ms() + DAY
+    await deliver(store, event(["anna", "ben"], expires_at=soon))
+    async with db.transaction():
+        await db.execute("SELECT 1 FROM alimi_inboxes WHERE recipient = 'anna' FOR UPDATE")
+        swept = await store.sweep(soon, KEEP, 100)
+        assert [hint.recipient for hint in swept.hints] == ["ben"]
+        await db.execute("SELECT alimi_mark('anna', 'read', NULL, 9, NULL, 1)")
+    assert (await store.sweep(soon, KEEP, 100)).expired == 1
+    assert (await ids(store), await ids(store, "ben")) == ([], [])
+    await audit(store, "anna", "ben")
+
+
+async def test_g5_pruning_spares_an_inbox_in_use(
+    store: PostgresStore, db: asyncpg.Connection
+) -> None:
+    """G5: a tombstone goes together with its floor, or stays: never the one without the other."""
+    names = await fill(store, 2)
+    await do(store, "delete", ids=(names[0],))
+    late = now_ms() + 40 * DAY
+    async with db.transaction():
+        await db.execute("SELECT 1 FROM alimi_inboxes WHERE recipient = 'anna' FOR UPDATE")
+        assert (await store.sweep(late, KEEP, 100)).pruned == 0
+        assert ((await read(store, after=2)).floor, len((await read(store, after=2)).items)) == (
+            0,
+            1,
+        )
+    assert (await store.sweep(late, KEEP, 100)).pruned == 1
+    assert (await read(store)).floor == 3
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+async def test_g6_another_default_isolation(
+    store: PostgresStore, db: asyncpg.Connection, postgres_url: str, isolation: str
+) -> None:
+    """G6: a stricter default of the database changes nothing: nothing of ours relies on it."""
+    name = postgres_url.rpartition("/")[2]
+    await fill(store, 3)
+    await db.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
+    strict = PostgresStore(postgres_url)
+    await strict.open()
+    marks = [strict.mark("anna", Mark("read", upto=10**9)) for _ in range(2)]
+    async with behind(db, *marks):
+        await insert(db, 2)
+    await asyncio.gather(*(deliver(strict, event()) for _ in range(5)))
+    await do(strict, "read", upto=10**9)
+    assert (await read(strict)).counts == Counts(0, 0)
+    await audit(strict)
+    await strict.close()
+
+
+async def test_a_lock_that_is_not_let_go_is_an_answer(
+    store: PostgresStore, db: asyncpg.Connection
+) -> None:
+    """A mark that cannot have the inbox says so after a while instead of waiting for ever."""
+    await fill(store, 1)
+    await db.execute("ALTER FUNCTION alimi_mark SET lock_timeout = '50ms'")
+    async with db.transaction():
+        await db.execute("SELECT 1 FROM alimi_inboxes WHERE recipient = 'anna' FOR UPDATE")
+        with pytest.raises(StoreBusy):
+            await do(store, "read", upto=1)
+    assert (await do(store, "read", upto=1)).count == 1
