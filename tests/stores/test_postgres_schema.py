@@ -12,10 +12,12 @@ import pytest_asyncio
 
 from alimi import backends
 from alimi.errors import ConfigurationError, SchemaMissing, SchemaTooNew, StoreError
+from alimi.model import Retention, now_ms
 from alimi.settings import Settings
 from alimi.stores.postgres import PostgresStore, schema
 from alimi.stores.postgres.target import Target
-from alimi.testing.stores.harness import deliver, event, fill, read
+from alimi.testing.stores.harness import audit, deliver, do, event, fill, ids, read, settle
+from tests.support.pooler import Pooler
 from tests.support.postgres import PostgresServer
 
 _SHAPE = """
@@ -113,17 +115,41 @@ async def test_a_schema_of_its_own(empty_postgres: str, db: asyncpg.Connection) 
     await store.close()
 
 
-@pytest.mark.parametrize("cached", [True, False])
-async def test_behind_a_pooler(postgres_url: str, *, cached: bool) -> None:
-    """With ?pgbouncer=true no statement is prepared by name, and each transaction is bracketed."""
-    url = f"{postgres_url}?{'application_name=x' if cached else 'pgbouncer=true'}"
-    store = PostgresStore(url)
-    await store.open()
-    await fill(store, 3)
-    db = store._open.pages
-    named = "SELECT count(*) FROM pg_prepared_statements"
-    assert bool(await db.run(lambda connection: connection.fetchval(named))) is cached
-    await store.close()
+async def test_g1_behind_a_pooler_in_transaction_mode(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    """G1: with ?pgbouncer=true all works where each transaction is on another connection."""
+    async with Pooler(postgres_server.port) as pooler:
+        url = postgres_url.replace(f":{postgres_server.port}/", f":{pooler.port}/")
+        store, other = (PostgresStore(f"{url}?pgbouncer=true") for _ in range(2))
+        await store.open()
+        await other.open()
+        await asyncio.gather(*(each.append([event(key=f"{n}")]) for n in range(30)
+                               for each in (store, other)))  # fmt: skip
+        await asyncio.gather(
+            settle(store), settle(other), *(do(other, "read", upto=10**9) for _ in range(5))
+        )
+        await store.sweep(now_ms(), Retention(), 100)
+        assert (await read(store)).head >= 30
+        assert len(await ids(other, limit=100)) == 30
+        assert (await store.positions(["anna"])).heads["anna"] >= 30
+        await audit(store)
+        await store.close()
+        await other.close()
+
+
+async def test_a_pooler_that_nobody_told_us_of(
+    postgres_server: PostgresServer, postgres_url: str
+) -> None:
+    """Without the option the error says which option is missing."""
+    async with Pooler(postgres_server.port) as pooler:
+        url = postgres_url.replace(f":{postgres_server.port}/", f":{pooler.port}/")
+        store = PostgresStore(url)
+        with pytest.raises(StoreError, match="pgbouncer=true"):
+            await store.open()
+            for _ in range(5):
+                await store.positions(["anna"])
+        await store.close()
 
 
 # -- the epoch --------------------------------------------------------------------------------
