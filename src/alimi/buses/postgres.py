@@ -31,6 +31,8 @@ _MOST_BYTES = 7_999
 _MOST_PAYLOADS = 32
 #: How long a notification through a pooler may take to come back.
 _ECHO_SECONDS = 2
+#: How asyncpg says that a connection is of no use any more.
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _PREPARE = "SET synchronous_commit = off; SET idle_session_timeout = 0; SET jit = off"
 _NOTIFY = "SELECT pg_notify($1, said) FROM unnest($2::text[]) AS said"
 _ECHO = '["e"]'
@@ -62,8 +64,8 @@ def make(
             raise LinkError(_POOLED)
         try:
             return await _connect(target, channel, ears)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise LinkError(str(error)) from error
+        except _FAILURES as error:
+            raise LinkError(str(error) or type(error).__name__) from error
 
     return Carrier("postgres", connect, metrics, patience)
 
@@ -142,7 +144,7 @@ class PostgresLink:
         try:
             async with self._turn:
                 await self._connection.execute(sql, *parameters)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except _FAILURES as error:
             raise LinkError(str(error) or type(error).__name__) from error
 
     def hear(self, connection: Any, pid: int, channel: str, payload: object) -> None:

@@ -54,6 +54,12 @@ class Proxy(Protocol):
     def cut(self) -> None:
         """Reset every connection."""
 
+    def refuse(self) -> None:
+        """Take no new connections."""
+
+    def accept(self) -> None:
+        """Take them again."""
+
     def hold(self, *directions: str) -> None:
         """Forward nothing, keep everything."""
 
@@ -418,12 +424,35 @@ class NetworkBusConformance(BusConformance):
         await two.until(lambda: two.lost > before)
         assert Hint("anna", 1) not in two.heard
 
+    async def test_what_was_said_during_an_outage_is_looked_up(self, node: Nodes) -> None:
+        """G9: the others, who noticed nothing, are told to look when the speaker is back."""
+        one, two = await node(port=self.proxy.port), await node()
+        await self._told_to_wait(self.proxy.refuse, self.proxy.cut)
+        await one.until(lambda: one.lost > 0)
+        await one.bus.publish([Hint("anna", 1)])
+        assert two.lost == 0
+        await self._told_to_wait(self.proxy.accept)
+        await two.until(lambda: two.lost > 0)
+
     async def test_hang_ups_outlive_an_outage(self, node: Nodes) -> None:
         """G7: who is logged out while the bus is away is told when it is back."""
         one, two = await node(port=self.proxy.port), await node()
         await two.bus.follow(["anna"])
-        await self._told_to_wait(self.proxy.cut)
+        await self._told_to_wait(self.proxy.refuse, self.proxy.cut)
+        await one.until(lambda: one.lost > 0)
         await one.bus.publish([HangUp("anna", "s")])
+        await self._told_to_wait(self.proxy.accept)
+        await two.hears(HangUp("anna", "s"))
+
+    async def test_hang_ups_outlive_the_connection_that_took_them(self, node: Nodes) -> None:
+        """G7: bytes that a broken connection took along are sent again, maybe twice."""
+        one, two = await node(port=self.proxy.port), await node()
+        await two.bus.follow(["anna"])
+        self.proxy.hold("up")
+        await one.bus.publish([HangUp("anna", "s")])
+        await asyncio.to_thread(self.proxy.wait_held, "up")
+        await self._told_to_wait(self.proxy.cut)
+        self.proxy.release()
         await two.hears(HangUp("anna", "s"))
 
     async def test_a_bus_closes_during_an_outage(self, node: Nodes) -> None:
