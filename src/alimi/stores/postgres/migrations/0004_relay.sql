@@ -516,8 +516,9 @@ CREATE FUNCTION alimi_apply(
     OUT o_state text, OUT o_epoch text, OUT o_server text, OUT o_since bigint, OUT o_done alimi_done,
     OUT o_ends text[]
 ) LANGUAGE plpgsql VOLATILE
--- Plans are kept, and a table that was empty when one was made may hold a million rows later.
-SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+-- Plans are kept: a table that was empty when one was made may hold a million rows later, and to
+-- plan anew takes longer than to apply one event.
+SET enable_seqscan = off SET enable_bitmapscan = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     claim record;
     bulk record;
