@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from alimi.bus import Bus
@@ -23,6 +24,9 @@ logger = logging.getLogger("alimi")
 
 #: After a record: (for how long, how often) to look, in seconds.
 _CLOSELY = ((0.1, 0.001), (2.0, 0.01))
+#: Of the time at most this share is spent looking: a look costs microseconds on SQLite and a round
+#: trip on PostgreSQL.
+_SHARE = 0.1
 #: First and longest pause after a failed batch.
 _PAUSES = (0.05, 2.0)
 
@@ -50,6 +54,8 @@ class Relay:
         self._wake.set()
         self._recorded_at = float("-inf")
         self._pause = _PAUSES[0]
+        #: How long the last look took, in seconds.
+        self._looked = 0.0
 
     def wake(self) -> None:
         """Something was committed to the outbox."""
@@ -104,14 +110,21 @@ class Relay:
                 async with asyncio.timeout(self._interval()):
                     await self._wake.wait()
             except TimeoutError:
-                if await self._store.pending():
+                if await self._look():
                     return
+
+    async def _look(self) -> bool:
+        began = time.monotonic()
+        found = await self._store.pending()
+        self._looked = time.monotonic() - began
+        return found
 
     def _interval(self) -> float:
         since = asyncio.get_running_loop().time() - self._recorded_at
         for lasting, interval in _CLOSELY:
             if since < lasting:
-                return min(interval, self._settings.poll_seconds)
+                seldom = max(interval, self._looked / _SHARE)
+                return min(seldom, self._settings.poll_seconds)
         return self._settings.poll_seconds
 
     def _count(self, applied: Applied) -> None:

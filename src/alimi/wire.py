@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
+from typing import cast
 
 #: No server sends us more in one piece; a peer that does speaks another protocol.
 _MOST = 64 * 1024 * 1024
@@ -66,8 +67,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP has nothing else
-        self._use(transport)
+        self._use(cast("asyncio.Transport", transport))  # uvloop's own is no subclass of it
 
     def data_received(self, data: bytes) -> None:
         """Read what is whole, keep the rest."""

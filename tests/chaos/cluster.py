@@ -13,6 +13,7 @@ import psycopg
 
 from alimi.backends import open_store
 from alimi.settings import Settings
+from tests.chaos import breakages
 from tests.support.nats import NatsServer
 from tests.support.postgres import PostgresServer
 from tests.support.processes import AppProcess
@@ -75,13 +76,16 @@ class Cluster:
         self.database = ""
         self._random = random.Random(seed)
 
-    async def start(self, nodes: int, **config: Any) -> None:
-        """Servers, schema, then the nodes."""
+    async def start(self, nodes: int, *, breakage: str | None = None, **config: Any) -> None:
+        """Servers, schema, then the nodes; with a breakage, what is wrong in all of them."""
         await asyncio.to_thread(self._start_servers)
         await self._make_tables()
+        if breakage is not None:
+            for statement in breakages.in_database(breakage):
+                self.postgres.execute(statement, database=self.database)
         bus = self.postgres.url(self.database) if self.bus is self.postgres else self._bus_url()
         for number in range(nodes):
-            node = Node(number, self, self.database, bus, **config)
+            node = Node(number, self, self.database, bus, breakage=breakage, **config)
             self.nodes.append(node)
             node.start()
         for node in self.nodes:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from alimi.testing.checker import Figures, Finding
 from tests.chaos.cluster import BusName, Cluster, a_cluster
-from tests.chaos.crowd import Crowd
+from tests.chaos.crowd import PATIENCE, Crowd
 from tests.chaos.storm import Storm
 
 #: Events acknowledged before the first fault, after each, and after the last.
@@ -31,7 +30,9 @@ class Plan(msgspec.Struct, frozen=True):
     nodes: int = 2
     people: int = 6
     workers: int = 6
-    config: dict[str, Any] = {}
+    #: Something of `tests.chaos.breakages` that the checker has to find.
+    breakage: str | None = None
+    patience: float = PATIENCE
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -51,12 +52,13 @@ def _say_nothing(line: str) -> None:
 
 async def run(folder: Path, plan: Plan, say: Callable[[str], None] = _say_nothing) -> Report:
     """Work under faults, heal everything, wait until all is quiet, compare."""
-    config = {"unreliable": plan.seed, **plan.config}
+    config = {"unreliable": plan.seed, "breakage": plan.breakage}
     async with a_cluster(folder, plan.bus, nodes=plan.nodes, seed=plan.seed, **config) as cluster:
         storm = Storm(cluster, plan.seed)
         crowd = Crowd(
-            cluster, f"{plan.bus}-{plan.seed}", plan.seed, people=plan.people, workers=plan.workers
-        )
+            cluster, f"{plan.bus}-{plan.seed}", plan.seed,
+            people=plan.people, workers=plan.workers, patience=plan.patience,
+        )  # fmt: skip
         async with crowd:
             crowd.begin()
             await crowd.until_acknowledged(BETWEEN)
@@ -69,7 +71,7 @@ async def run(folder: Path, plan: Plan, say: Callable[[str], None] = _say_nothin
             await crowd.until_acknowledged(plan.events)
             say(f"{crowd.checker.acknowledged} acknowledged; all is healed, comparing")
             await crowd.calm_down()
-            findings = await crowd.judge() + _left_behind(cluster)
+            findings = await crowd.judge() + crowd.shown_early + _left_behind(cluster)
         return Report(
             findings,
             crowd.checker.figures(),

@@ -33,6 +33,11 @@ class UnreliableBus:
         #: How often it did what.
         self.done = {"dropped": 0, "doubled": 0, "reordered": 0}
 
+    @property
+    def trouble(self) -> str | None:
+        """That of the bus behind it."""
+        return self._bus.trouble
+
     async def open(self, deliver: Deliver, lost: Callable[[], None]) -> None:
         """Open the bus behind it."""
         await self._bus.open(lambda message: self._arrive(message, deliver), lost)

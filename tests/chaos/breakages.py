@@ -1,0 +1,138 @@
+"""The code broken on purpose in five places: each has to be found by the checker.
+
+Some are in the nodes, one is in the database's own functions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from alimi import frames, hub
+from alimi.model import Changes, Cursor, Entry, Receipt
+from alimi.relay import Relay
+from alimi.stores.postgres import PostgresStore, apply
+from alimi.testing.unreliable import UnreliableBus
+
+#: How late a broken step is, in seconds: wide enough for a fault to fall into it.
+LATE = 0.2
+
+_MARK = "FROM alimi_inboxes WHERE recipient = p_recipient FOR UPDATE;"
+_BROKEN_MARK = (
+    "FROM alimi_inboxes WHERE recipient = p_recipient; "
+    "PERFORM 1 FROM alimi_inboxes WHERE recipient = p_recipient FOR UPDATE;"
+)
+
+
+def _replace(owner: Any, name: str, broken: object) -> None:
+    assert hasattr(owner, name)
+    setattr(owner, name, broken)
+
+
+def acknowledge_before_commit() -> None:
+    """The caller hears that it is durable, and then it is written."""
+    append = PostgresStore.append
+    later: set[asyncio.Task[object]] = set()
+
+    async def write(store: PostgresStore, entries: Sequence[Entry]) -> None:
+        await asyncio.sleep(LATE)
+        await append(store, entries)
+
+    async def broken(store: PostgresStore, entries: Sequence[Entry]) -> list[Receipt]:
+        task: asyncio.Task[object] = asyncio.create_task(write(store, entries))
+        later.add(task)
+        task.add_done_callback(later.discard)
+        return [Receipt(getattr(entry, "id", "")) for entry in entries]
+
+    _replace(PostgresStore, "append", broken)
+
+
+def publish_before_commit() -> None:
+    """Streams are told what a transaction has written that may yet fail."""
+    deliver: list[Callable[[Sequence[Changes]], None]] = []
+    make, batch = Relay.__init__, apply._Part.apply
+
+    def remember(relay: Relay, *given: Any, **named: Any) -> None:
+        make(relay, *given, **named)
+        deliver.append(relay._deliver)
+
+    class Lane:
+        """The relay's lane, with a transaction around each batch."""
+
+        def __init__(self, lane: Any, epoch: Any) -> None:
+            self._lane, self._epoch = lane, epoch
+
+        async def run(self, work: Any) -> Any:
+            async def early(connection: Any) -> Any:
+                async with connection.transaction():
+                    row = await work(connection)
+                    if row["o_state"] != "missed":
+                        deliver[-1](apply._read(row, self._epoch).changes)
+                        await asyncio.sleep(LATE)
+                    return row
+
+            return await self._lane.run(early)
+
+    async def broken(part: Any, lane: Any, epoch: Any, limit: int) -> Any:
+        return await batch(part, Lane(lane, epoch), epoch, limit)  # type: ignore[arg-type]
+
+    _replace(Relay, "__init__", remember)
+    _replace(apply._Part, "apply", broken)
+
+
+def lock_after_the_snapshot() -> None:
+    """Nothing in the nodes: see `in_database`."""
+
+
+def forget_the_position_check() -> None:
+    """What the bus has lost stays unknown; and it loses everything."""
+
+    async def broken(self: hub.Hub, grace: float = 0) -> None:
+        del self, grace
+
+    _replace(hub.Hub, "check_positions", broken)
+    _replace(hub.Hub, "bus_was_lost", lambda self: None)
+    defaults = inspect.unwrap(UnreliableBus.__init__).__kwdefaults__
+    defaults["dropped"] = 1.0
+
+
+def head_as_the_id_of_hello() -> None:
+    """Who is cut in the middle of a replay skips the rest for ever."""
+    hello = frames.hello
+
+    def broken(start: Cursor, changes: Changes) -> bytes:
+        return hello(Cursor(start.tag, changes.head), changes)
+
+    _replace(frames, "hello", broken)
+
+
+BREAKAGES: dict[str, Callable[[], None]] = {
+    each.__name__: each
+    for each in (
+        acknowledge_before_commit,
+        publish_before_commit,
+        lock_after_the_snapshot,
+        forget_the_position_check,
+        head_as_the_id_of_hello,
+    )
+}
+
+
+def break_node(name: str) -> None:
+    """Break this process, before Alimi starts in it."""
+    BREAKAGES[name]()
+
+
+def in_database(name: str) -> list[str]:
+    """What breaks the database's own functions."""
+    if name != lock_after_the_snapshot.__name__:
+        return []
+    return [
+        (
+            "DO $do$ DECLARE body text := pg_get_functiondef('alimi_mark'::regproc); BEGIN "
+            f"ASSERT strpos(body, '{_MARK}') > 0; "
+            f"EXECUTE replace(body, '{_MARK}', '{_BROKEN_MARK}'); END $do$"
+        )
+    ]

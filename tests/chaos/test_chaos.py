@@ -1,0 +1,65 @@
+"""Several nodes, PostgreSQL and each bus, while everything dies in turn: the short form.
+
+The long one is `python -m tests.chaos`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.chaos.breakages import BREAKAGES
+from tests.chaos.round import Plan, run
+
+EVENTS = 1_000
+PLANS = [
+    Plan("nats", 1, EVENTS, [
+        "kill a node in the middle of a batch", "kill the bus", "stop PostgreSQL at once",
+        "cut a node off its database",
+    ]),
+    Plan("valkey", 2, EVENTS, [
+        "kill a node", "freeze the bus", "kill a backend of PostgreSQL", "cut a node off its bus",
+    ]),
+    Plan("postgres", 3, EVENTS, [
+        "freeze PostgreSQL", "slow down a node's database", "cut a node off its bus",
+        "freeze a node",
+    ]),
+]  # fmt: skip
+
+#: Which problems a breakage makes, one of which has to be found, and under which faults.
+FOUND: dict[str, tuple[set[str], list[str]]] = {
+    "acknowledge_before_commit": ({"lost"}, ["kill a node"] * 2),
+    "publish_before_commit": ({"undone"}, []),
+    "lock_after_the_snapshot": ({"miscounted", "apart", "lost", "disorder"}, []),
+    "forget_the_position_check": ({"lost", "apart"}, []),
+    "head_as_the_id_of_hello": ({"disorder", "lost"}, []),
+}  # fmt: skip
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.bus)
+async def test_nothing_is_lost_when_things_die(
+    tmp_path: Path, plan: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """G1 to G6 and G9: zero lost, doubled, out of order or miscounted, whatever dies meanwhile."""
+    report = await run(tmp_path, plan)
+    with capsys.disabled():
+        print(f"\n{plan.bus}: {json.dumps(msgspec.structs.asdict(report.figures))}")  # noqa: T201 - a report
+    assert report.findings == [], "\n".join(map(str, report.findings[:20])) + report.logs
+    assert report.figures.acknowledged >= EVENTS
+    assert report.figures.rolled_back > 0
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", BREAKAGES)
+async def test_the_checker_finds_what_is_broken_on_purpose(tmp_path: Path, name: str) -> None:
+    """A suite that cannot fail proves nothing: each breakage is found, and by its own problems."""
+    problems, faults = FOUND[name]
+    broken = Plan(
+        "nats", 4, 400, faults, people=3, workers=8, breakage=name, patience=4,
+    )  # fmt: skip
+    report = await run(tmp_path, broken)
+    assert problems & {finding.problem for finding in report.findings}, report.findings
