@@ -46,6 +46,12 @@ class Metrics:
         self.signals_dropped = Counter(
             "alimi_signals_dropped", "Signals not sent.", ["reason"], registry=registry
         )
+        self._add_reads(registry)
+        self._add_relay(registry)
+        self._add_delays(registry)
+        self._add_bus(registry)
+
+    def _add_reads(self, registry: CollectorRegistry) -> None:
         self.reads = Counter(
             "alimi_store_reads", "Reads of changes for streams.", registry=registry
         )
@@ -72,6 +78,8 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+
+    def _add_relay(self, registry: CollectorRegistry) -> None:
         self.entries = Counter("alimi_relay_entries", "Outbox entries applied.", registry=registry)
         self.notifications = Counter(
             "alimi_relay_notifications", "Notifications put into inboxes.", registry=registry
@@ -100,8 +108,6 @@ class Metrics:
             ["task"],
             registry=registry,
         )
-        self._add_delays(registry)
-        self._add_bus(registry)
 
     async def _own(self) -> Collector:
         return self.registry

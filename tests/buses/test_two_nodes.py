@@ -133,7 +133,7 @@ async def test_without_its_bus_a_node_looks_into_the_store(postgres_url: str, pr
         receipt = await kind.notify(to="2")
         for sink in (before, during):
             await sink.until(lambda reader: receipt.id in reader.shown)
-        assert counted(second, "alimi_positions_healed_total") >= 1
+        assert counted(second, "alimi_bus_lost_total") >= 1
         await asyncio.to_thread(proxy.accept)
         async with asyncio.timeout(30):
             while not counted(second, "alimi_bus_reconnects_total"):  # noqa: ASYNC110
