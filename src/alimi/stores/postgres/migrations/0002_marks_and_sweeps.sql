@@ -127,47 +127,53 @@ BEGIN
 END
 $$;
 
--- Lock those of these inboxes that nobody else has locked, in order; answers which.
-CREATE FUNCTION alimi_lock_idle(p_recipients text[]) RETURNS text[]
-LANGUAGE sql VOLATILE AS $$
-    SELECT array_agg(recipient) FROM (
+-- Lock those of these inboxes that nobody else has locked, in order; answers them as keys, among
+-- which one is found without looking at all.
+CREATE FUNCTION alimi_lock_idle(p_recipients text[]) RETURNS jsonb LANGUAGE sql VOLATILE AS $$
+    SELECT coalesce(jsonb_object_agg(recipient, 1), '{}') FROM (
         SELECT recipient FROM alimi_inboxes WHERE recipient = ANY (p_recipients)
         ORDER BY recipient FOR UPDATE SKIP LOCKED
     ) AS locked
 $$;
 
--- Turn rows, given as ids and their recipients, into tombstones: one version for each inbox.
+-- Turn rows, given as their places, ids and recipients, into tombstones: one version for each inbox.
 -- Inboxes that somebody else is at are left for the next time: a sweeper waits for nobody, so it
 -- keeps nobody waiting behind what it has locked, and several may sweep at once.
-CREATE FUNCTION alimi_bury(p_now bigint, p_ids text[], p_recipients text[])
+-- A row is found by its place and by nothing else, so that no plan walks an inbox for each of its
+-- rows; where another row lies there by now, its id or its recipient says so.
+CREATE FUNCTION alimi_bury(p_now bigint, p_places tid[], p_ids text[], p_recipients text[])
 RETURNS TABLE (o_recipient text, o_version bigint, o_count integer)
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SET enable_seqscan = off AS $$
 DECLARE
-    locked text[] := alimi_lock_idle(p_recipients);
+    locked jsonb := alimi_lock_idle(p_recipients);
 BEGIN
     RETURN QUERY
-    WITH doomed AS (
-        SELECT n.id, n.recipient, n.archived_at IS NULL AND n.read_at IS NULL AS unread,
+    WITH doomed AS MATERIALIZED (
+        SELECT w.place, w.id, w.recipient, i.version + 1 AS version,
+            n.archived_at IS NULL AND n.read_at IS NULL AS unread,
             n.archived_at IS NULL AND n.seen_at IS NULL AND n.content_version > i.seen_upto
                 AS unseen
-        FROM unnest(p_ids, p_recipients) AS w (id, recipient)
-        JOIN alimi_notifications AS n ON n.id = w.id AND n.recipient = w.recipient
-        JOIN alimi_inboxes AS i ON i.recipient = n.recipient
-        WHERE w.recipient = ANY (locked) AND n.deleted_at IS NULL
-    ), weight AS (
-        SELECT recipient, count(*)::integer AS rows, count(*) FILTER (WHERE unread) AS unread,
-            count(*) FILTER (WHERE unseen) AS unseen
-        FROM doomed GROUP BY recipient
+        FROM unnest(p_places, p_ids, p_recipients) AS w (place, id, recipient)
+        JOIN alimi_notifications AS n ON n.ctid = w.place
+            AND n.id IS NOT DISTINCT FROM w.id AND n.recipient IS NOT DISTINCT FROM w.recipient
+        CROSS JOIN LATERAL (
+            SELECT version, seen_upto FROM alimi_inboxes WHERE recipient = w.recipient LIMIT 1
+        ) AS i
+        WHERE locked ? w.recipient AND n.deleted_at IS NULL
     ), moved AS (
         UPDATE alimi_inboxes AS i SET version = i.version + 1, unread = i.unread - w.unread,
             unseen = i.unseen - w.unseen, kept = i.kept - w.rows
-        FROM weight AS w WHERE i.recipient = w.recipient
+        FROM (
+            SELECT recipient, count(*)::integer AS rows, count(*) FILTER (WHERE unread) AS unread,
+                count(*) FILTER (WHERE unseen) AS unseen
+            FROM doomed GROUP BY recipient
+        ) AS w WHERE i.recipient = w.recipient
         RETURNING i.recipient, i.version, w.rows
     ), buried AS (
-        UPDATE alimi_notifications AS n SET version = m.version, deleted_at = p_now,
+        UPDATE alimi_notifications AS n SET version = d.version, deleted_at = p_now,
             content = '{"texts":{}}', kind = '', category = '', about = NULL, expires_at = NULL
-        FROM doomed AS d JOIN moved AS m ON m.recipient = d.recipient
-        WHERE n.id = d.id AND n.recipient = d.recipient
+        FROM doomed AS d WHERE n.ctid = d.place
+            AND n.id IS NOT DISTINCT FROM d.id AND n.recipient IS NOT DISTINCT FROM d.recipient
     )
     SELECT recipient, version, rows FROM moved;
 END
@@ -175,15 +181,16 @@ $$;
 
 -- Remove old tombstones and lift the floors, so that who read before them starts anew.
 CREATE FUNCTION alimi_prune(p_before bigint, p_limit integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE SET enable_seqscan = off AS $$
 DECLARE
+    places tid[];
     ids text[];
     owners text[];
-    locked text[];
+    locked jsonb;
     removed integer;
 BEGIN
-    SELECT array_agg(id), array_agg(recipient) INTO ids, owners FROM (
-        SELECT id, recipient FROM alimi_notifications
+    SELECT array_agg(place), array_agg(id), array_agg(recipient) INTO places, ids, owners FROM (
+        SELECT ctid AS place, id, recipient FROM alimi_notifications
         WHERE deleted_at < p_before ORDER BY deleted_at LIMIT p_limit
     ) AS old;
     IF ids IS NULL THEN
@@ -191,8 +198,10 @@ BEGIN
     END IF;
     locked := alimi_lock_idle(owners);
     WITH gone AS (
-        DELETE FROM alimi_notifications AS n USING unnest(ids, owners) AS w (id, recipient)
-        WHERE n.id = w.id AND n.recipient = w.recipient AND w.recipient = ANY (locked)
+        DELETE FROM alimi_notifications AS n
+        USING unnest(places, ids, owners) AS w (place, id, recipient)
+        WHERE n.ctid = w.place AND n.id IS NOT DISTINCT FROM w.id
+            AND n.recipient IS NOT DISTINCT FROM w.recipient AND locked ? w.recipient
         RETURNING n.recipient, n.version
     ), lifted AS (
         UPDATE alimi_inboxes AS i SET floor = greatest(i.floor, h.version)
@@ -205,7 +214,7 @@ BEGIN
         SELECT owner, (
             SELECT min(n.content_version) FROM alimi_notifications AS n
             WHERE n.recipient = owner AND n.deleted_at IS NULL
-        ) AS oldest FROM unnest(locked) AS owner
+        ) AS oldest FROM jsonb_object_keys(locked) AS owner
     ) AS left_over
     WHERE s.recipient = owner AND (oldest IS NULL OR s.upto < oldest);
     RETURN removed;

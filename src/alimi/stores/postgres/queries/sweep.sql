@@ -1,20 +1,20 @@
 -- name: bury_expired
 -- Live rows whose time has passed, oldest first, become tombstones.
 SELECT b.* FROM (
-    SELECT array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
-        SELECT id, recipient FROM alimi_notifications
+    SELECT array_agg(place) AS places, array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
+        SELECT ctid AS place, id, recipient FROM alimi_notifications
         WHERE expires_at < $2 AND deleted_at IS NULL ORDER BY expires_at LIMIT (SELECT $3::bigint)
     ) AS old
-) AS found, alimi_bury($1, found.ids, found.owners) AS b;
+) AS found, alimi_bury($1, found.places, found.ids, found.owners) AS b;
 
 -- name: bury_aged
 -- Rows older than retention allows.
 SELECT b.* FROM (
-    SELECT array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
-        SELECT id, recipient FROM alimi_notifications
+    SELECT array_agg(place) AS places, array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
+        SELECT ctid AS place, id, recipient FROM alimi_notifications
         WHERE created_at < $2 AND deleted_at IS NULL ORDER BY created_at LIMIT (SELECT $3::bigint)
     ) AS old
-) AS found, alimi_bury($1, found.ids, found.owners) AS b;
+) AS found, alimi_bury($1, found.places, found.ids, found.owners) AS b;
 
 -- name: stretch
 -- Some inboxes after a recipient; bounded, however few of them have too many rows.
@@ -28,11 +28,11 @@ FROM (
 -- name: bury_oldest
 -- The rows that an inbox with too many gives up.
 SELECT b.* FROM (
-    SELECT array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
-        SELECT id, recipient FROM alimi_notifications
+    SELECT array_agg(place) AS places, array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
+        SELECT ctid AS place, id, recipient FROM alimi_notifications
         WHERE recipient = $2 AND deleted_at IS NULL ORDER BY content_version LIMIT (SELECT $3::bigint)
     ) AS old
-) AS found, alimi_bury($1, found.ids, found.owners) AS b;
+) AS found, alimi_bury($1, found.places, found.ids, found.owners) AS b;
 
 -- name: prune
 -- Old tombstones go, and the floors rise.
