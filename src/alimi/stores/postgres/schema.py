@@ -11,7 +11,7 @@ MIGRATIONS = load_migrations("alimi.stores.postgres")
 NEWEST = len(MIGRATIONS)
 #: The oldest schema on which this code works, so that it may run before `alimi migrate`
 #: (docs/upgrades.md).
-OLDEST = 1
+OLDEST = 4  # the relay is a function since then
 
 
 async def look(connection: asyncpg.Connection) -> Found:
