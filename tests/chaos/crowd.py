@@ -19,7 +19,7 @@ TRICKS = 1.0
 #: Seconds that a stalled page reads nothing, at the longest.
 STALL = 1.5
 #: How often the database is asked for what a page shows, in seconds.
-PEEK = 0.1
+PEEK = 0.03
 #: Events in one call.
 SEVERAL = 20
 #: An answer that takes longer is given up: shorter than what freezes a server here.

@@ -59,7 +59,7 @@ async def test_the_checker_finds_what_is_broken_on_purpose(tmp_path: Path, name:
     """A suite that cannot fail proves nothing: each breakage is found, and by its own problems."""
     problems, faults = FOUND[name]
     broken = Plan(
-        "nats", 4, 400, faults, people=3, workers=8, breakage=name, patience=4,
+        "nats", 4, 1_200, faults, people=3, workers=6, breakage=name, patience=4,
     )  # fmt: skip
     report = await run(tmp_path, broken)
     assert problems & {finding.problem for finding in report.findings}, report.findings
