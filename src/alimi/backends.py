@@ -85,7 +85,7 @@ def open_store(database: Any, settings: Settings) -> FullStore:
         path,
         synchronous=settings.synchronous,
         auto_migrate=settings.auto_migrate,
-        at_once=settings.batch,
+        at_once=2 * settings.batch,  # it costs half of what it does by way of the outbox
     )
     return cast("FullStore", store)
 

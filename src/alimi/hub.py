@@ -230,6 +230,10 @@ class Hub:
             for stream in group:
                 self._pump.make_due(stream)
 
+    def follows(self, recipient: str) -> bool:
+        """Whether anything here would take a recipient's changes."""
+        return recipient in self._heads or recipient in self._streams
+
     def deliver(self, batch: Iterable[Changes]) -> None:
         """Take rows that this node's relay has just written, so that they need not be read.
 

@@ -43,6 +43,7 @@ class Relay:
         *,
         deliver: Callable[[Sequence[Changes]], None],
         check: Callable[[], Awaitable[None]],
+        followed: Callable[[str], bool] | None = None,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -50,6 +51,7 @@ class Relay:
         self._metrics = metrics
         self._deliver = deliver
         self._check = check
+        self._followed = followed
         self._wake = asyncio.Event()
         self._wake.set()
         self._recorded_at = float("-inf")
@@ -89,7 +91,7 @@ class Relay:
     async def step(self) -> Applied:
         """Apply one batch, hand its rows to the own hub, and tell the other nodes."""
         with self._metrics.batch_seconds.time():
-            applied = await self._store.apply(self._settings.batch)
+            applied = await self._store.apply(self._settings.batch, self._followed)
         self._count(applied)
         self._deliver(applied.changes)  # never raises: a stream that fails ends alone
         messages: list[BusMessage] = [*applied.hints]

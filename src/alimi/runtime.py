@@ -43,6 +43,7 @@ class Runtime:
             metrics,
             deliver=self.hub.deliver,
             check=self.hub.check_positions,
+            followed=self.hub.follows,
         )
         self.tasks = Tasks(lambda name: metrics.task_failures.labels(name).inc())
         self.vitals = Vitals(store, bus, self.hub, self.tasks, metrics, clock=self.loop.time)

@@ -54,11 +54,12 @@ class Store(Protocol):
         StoreBusy when the lock could not be had.
         """
 
-    async def apply(self, limit: int) -> Applied:
+    async def apply(self, limit: int, followed: Callable[[str], bool] | None = None) -> Applied:
         """Claim entries in order and move them to the inboxes, in one transaction.
 
         At most about `limit` notifications.  Safe under several callers: an entry is applied once.
         What cannot be applied goes to the dead letters in the same transaction.
+        Changes of recipients whom `followed` denies may be left out of the answer; hints may not.
         """
 
     async def pending(self) -> bool:

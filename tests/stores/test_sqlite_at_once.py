@@ -78,6 +78,22 @@ async def test_the_next_apply_tells_of_it(store: SQLiteStore) -> None:
     assert (await store.apply(1)).entries == 0
 
 
+async def test_changes_are_for_whom_somebody_follows(store: SQLiteStore) -> None:
+    """Who is not connected here costs a hint for other nodes, and no rows for this one."""
+    await store.append([event(["anna", "ben"])])
+    applied = await store.apply(1, {"ben"}.__contains__)
+    assert [each.recipient for each in applied.changes] == ["ben"]
+    assert sorted(each.recipient for each in applied.hints) == ["anna", "ben"]
+
+
+async def test_g8_many_heavy_calls_are_many_transactions(store: SQLiteStore) -> None:
+    """G8: what many callers bring is merged by its weight, and all of it is applied at once."""
+    calls = [store.append([event() for _ in range(10)]) for _ in range(40)]
+    await asyncio.gather(*calls)
+    assert waiting(store) == 0
+    assert len(await rows(store)) == 400
+
+
 async def test_g3_nothing_overtakes_what_waits(store: SQLiteStore) -> None:
     """G3: behind an event of an application's transaction an event waits in the outbox."""
     with application(store.path) as app:

@@ -18,7 +18,7 @@ from alimi.testing.stores.harness import do, fill
 VALUES: dict[str, Any] = {
     "heads": ("[]",),
     "inboxes": ("[]",),
-    "owners": ("[]", "x"),
+    "owners": ("[]",),
     "known_keys": ("[]",),
     "used_keys": {"keys": "[]"},
     "claim_bulk": (),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import asyncpg
 
@@ -94,7 +94,7 @@ class PostgresStore:
         parts = self._open
         return await parts.appender.append(outbox.prepare(entries, self._place.here.partitions))
 
-    async def apply(self, limit: int) -> Applied:
+    async def apply(self, limit: int, followed: Callable[[str], bool] | None = None) -> Applied:
         """Claim entries in order and move them to the inboxes."""
         parts = self._open
         return await parts.relay.apply(self._place.here.partitions, limit)

@@ -6,12 +6,13 @@ import sqlite3
 
 import msgspec
 
-from alimi.model import Applied, Changes, Event, Hint, Notification, Retraction, Signal
+from alimi.model import Event, Retraction, Signal
 from alimi.stores.sqlite import claims as outbox
 from alimi.stores.sqlite import inboxes
 from alimi.stores.sqlite.claims import Claim, Claims
 from alimi.stores.sqlite.connections import savepoint
 from alimi.stores.sqlite.inboxes import Inbox
+from alimi.stores.sqlite.moves import Done, Moves
 from alimi.stores.sqlite.sql import SQL
 from alimi.stores.sqlite.statements import as_json, insert_many
 from alimi.stores.sqlite.transaction import Transaction
@@ -27,17 +28,20 @@ DATA_ERRORS = (
     TypeError,
     OverflowError,
 )
+_decode_pairs = msgspec.json.Decoder(list[tuple[str, str]]).decode
 
 
-def apply(tx: Transaction, limit: int) -> Applied:
-    """The next entries in order, then one piece of the bulk lane, so that neither starves."""
-    applied = Applied()
+def apply(tx: Transaction, limit: int) -> bool:
+    """The next entries in order, then one piece of the bulk lane, so that neither starves.
+
+    Answers whether more waits; what was done is noted in the transaction.
+    """
+    applied = Done()
     _apply_claims(tx, outbox.claim(tx, limit), applied, limit)
     # Claimed only now: a retraction among the above may have taken recipients out of it.
     _apply_claims(tx, outbox.claim_bulk(tx), applied, limit)
-    applied.more = bool(tx.db.execute(SQL["waiting"]).fetchone()[0])
     tx.applied.append(applied)
-    return applied
+    return bool(tx.db.execute(SQL["waiting"]).fetchone()[0])
 
 
 def apply_at_once(tx: Transaction, claims: list[Claim], since: int) -> bool:
@@ -48,20 +52,20 @@ def apply_at_once(tx: Transaction, claims: list[Claim], since: int) -> bool:
             batch.run()
     except DATA_ERRORS:
         return False
-    applied = Applied(since=since)
+    applied = Done(since=since)
     batch.add_to(applied)
     tx.applied.append(applied)
     return True
 
 
-def _apply_claims(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> None:
+def _apply_claims(tx: Transaction, claims: Claims, applied: Done, limit: int) -> None:
     if claims.found:
         (since,) = tx.db.execute(SQL["recorded_at"], (claims.found[0].seq,)).fetchone()
         applied.since = since if applied.since is None else min(applied.since, since)
         outbox.unclaim(tx, claims, _together(tx, claims, applied, limit))
 
 
-def _together(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> int:
+def _together(tx: Transaction, claims: Claims, applied: Done, limit: int) -> int:
     """All at once, as nearly always; answers the last row that is done with."""
     try:
         with savepoint(tx.db):
@@ -73,7 +77,7 @@ def _together(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> 
     return claims.last if open_claim is None else open_claim.seq - 1
 
 
-def _one_by_one(tx: Transaction, claims: Claims, applied: Applied, limit: int) -> int:
+def _one_by_one(tx: Transaction, claims: Claims, applied: Done, limit: int) -> int:
     """One of them cannot be applied: find it and set it aside."""
     for claim in claims.found:
         try:
@@ -100,20 +104,22 @@ class Batch:
         self._claims = claims
         self._careful = careful
         self._budget = limit
-        self._done = Applied()
+        self._done = Done()
         self._inboxes: dict[str, Inbox] = {}
         self._heads: dict[str, int] = {}
-        self._items: dict[str, list[Notification]] = {}
+        self._items: dict[str, list[tuple[int, Event]]] = {}
         self._partial: set[str] = set()
         self._rows: list[tuple[object, ...]] = []
         self._keys: dict[str, str] = {}
         self._new_keys: list[tuple[str, str, str, int]] = []
+        self._owners: set[tuple[str, str]] = set()
 
     def run(self) -> Claim | None:
         """Apply in order; answers the claim that has to go on in the next batch, if one has."""
         events = [each.entry for each in self._claims if isinstance(each.entry, Event)]
         self._load({recipient for event in events for recipient in event.recipients})
         self._load_keys([event.key for event in events if event.key is not None])
+        self._load_owners([each for each in events if self._careful or each.key is not None])
         for claim in self._claims:
             match claim.entry:
                 case Event() as event:
@@ -131,7 +137,7 @@ class Batch:
         self._flush()
         return None
 
-    def add_to(self, applied: Applied) -> None:
+    def add_to(self, applied: Done) -> None:
         """Tell what was done, once the savepoint is released."""
         mine = self._done
         applied.entries += mine.entries
@@ -140,26 +146,8 @@ class Batch:
         applied.conflicts += mine.conflicts
         applied.dead += mine.dead
         applied.signals += mine.signals
-        for recipient, head in self._heads.items():
-            inbox = self._inboxes[recipient]
-            if inbox.version == head:
-                continue
-            applied.hints.append(Hint(recipient, inbox.version))
-            if recipient not in self._partial:
-                applied.changes.append(self._changes(inbox, head))
-
-    def _changes(self, inbox: Inbox, head: int) -> Changes:
-        return Changes(
-            recipient=inbox.recipient,
-            tag=self._tx.tag(inbox.recipient),
-            after=head,
-            upto=inbox.version,
-            head=inbox.version,
-            floor=inbox.floor,
-            seen_upto=inbox.seen_upto,
-            seen_version=inbox.seen_version,
-            counts=inbox.counts,
-            items=tuple(self._items[inbox.recipient]),
+        applied.moves.append(
+            Moves(self._tx.epoch, self._inboxes, self._heads, self._items, self._partial)
         )
 
     def _load(self, recipients: set[str]) -> None:
@@ -177,6 +165,13 @@ class Batch:
             (found,) = self._tx.db.execute(SQL["known_keys"], (as_json(keys),)).fetchone()
             self._keys.update(msgspec.json.decode(found))
 
+    def _load_owners(self, events: list[Event]) -> None:
+        """Who has these notifications already, though their keys may be forgotten."""
+        if events:
+            pairs = [(event.id, recipient) for event in events for recipient in event.recipients]
+            (found,) = self._tx.db.execute(SQL["owners"], (as_json(pairs),)).fetchone()
+            self._owners.update(_decode_pairs(found))
+
     def _event(self, claim: Claim, event: Event) -> None:
         if event.key is not None and not self._first_use(claim, event, event.key):
             return
@@ -186,9 +181,9 @@ class Batch:
         if self._careful:
             recipients = tuple(dict.fromkeys(recipients))
         if self._careful or event.key is not None:
-            owners = self._owners(event)
-            self._done.repeated += len(owners)
-            recipients = tuple(each for each in recipients if each not in owners)
+            wanted = len(recipients)
+            recipients = tuple(r for r in recipients if (event.id, r) not in self._owners)
+            self._done.repeated += wanted - len(recipients)
         self._insert(event, recipients, claim.content)
 
     def _first_use(self, claim: Claim, event: Event, key: str) -> bool:
@@ -207,13 +202,6 @@ class Batch:
             self._tx.db.execute(SQL["unclaim"], (1, claim.seq + 1, claim.seq + claim.rest))
         return False
 
-    def _owners(self, event: Event) -> set[str]:
-        """Who has this notification already, though its key may be forgotten."""
-        (found,) = self._tx.db.execute(
-            SQL["owners"], (as_json(event.recipients), event.id)
-        ).fetchone()
-        return set(msgspec.json.decode(found))
-
     def _insert(self, event: Event, recipients: tuple[str, ...], content: str | None) -> None:
         if content is None:
             content = msgspec.json.encode(event.content).decode()
@@ -226,10 +214,7 @@ class Batch:
             inbox.unseen += 1
             inbox.kept += 1
             self._rows.append((recipient, name, v, v, v, *tail))
-            row = Notification(name, v, v, v, kind, category, event.content, created)
-            if event.expires_at is not None:
-                row = msgspec.structs.replace(row, expires_at=event.expires_at)
-            self._items[recipient].append(row)
+            self._items[recipient].append((v, event))
         self._done.notifications += len(recipients)
 
     def _flush(self) -> None:

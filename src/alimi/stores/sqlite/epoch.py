@@ -14,8 +14,10 @@ import os
 import secrets
 import sqlite3
 import struct
+from functools import lru_cache
 from pathlib import Path
 
+from alimi.model import cursor_tag
 from alimi.stores.sqlite.sql import SQL
 
 log = logging.getLogger("alimi.sqlite")
@@ -25,6 +27,8 @@ _MAGIC = b"alimi/1\0"
 _EPOCH = slice(8, 40)
 _COUNT = struct.Struct("<Q")
 _COUNT_AT = 40
+#: What makes an inbox's cursors its own.  One digest takes 2 µs, and the same readers come again.
+tag_of = lru_cache(maxsize=65_536)(cursor_tag)
 
 
 def sidecar_path(database: Path) -> Path:

@@ -19,9 +19,9 @@ from alimi.model import (
     PageQuery,
     Positions,
 )
+from alimi.stores.sqlite.epoch import tag_of
 from alimi.stores.sqlite.sql import SQL
 from alimi.stores.sqlite.statements import as_json
-from alimi.stores.sqlite.transaction import tag_of
 
 #: Bytes of one answer, about: after an outage a thousand streams ask together.
 MAX_ANSWER = 4 * 1024 * 1024

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Iterable
 
 from alimi.model import Applied
+from alimi.stores.sqlite.moves import Done, Followed
 
 #: Notifications that may wait to be fetched, about a kilobyte each; then events go to the outbox
 #: again, where they cost no memory.
-BOUND = 5_000
+BOUND = 20_000
 
 
 class News:
@@ -17,7 +18,7 @@ class News:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._next = Applied()
+        self._next = Done()
         self._waiting = False
 
     @property
@@ -30,29 +31,30 @@ class News:
         """Whether too much waits already."""
         return self._next.notifications >= BOUND
 
-    def add(self, committed: Iterable[Applied]) -> None:
+    def add(self, committed: Iterable[Done]) -> None:
         """What one transaction did."""
         with self._lock:
             for applied in committed:
                 _join(self._next, applied)
                 self._waiting = True
 
-    def take(self) -> Applied:
-        """Everything there is, as if one batch had done it."""
+    def take(self, followed: Followed | None) -> Applied:
+        """Everything there is, as if one batch had done it; changes of those that are followed."""
         with self._lock:
-            taken, self._next = self._next, Applied()
+            taken, self._next = self._next, Done()
             self._waiting = False
+        for moves in taken.moves:
+            moves.add_to(taken, followed)
         return taken
 
 
-def _join(to: Applied, applied: Applied) -> None:
+def _join(to: Done, applied: Done) -> None:
     to.entries += applied.entries
     to.notifications += applied.notifications
     to.repeated += applied.repeated
     to.conflicts += applied.conflicts
     to.dead += applied.dead
-    to.changes += applied.changes
-    to.hints += applied.hints
+    to.moves += applied.moves
     to.signals += applied.signals
     to.elsewhere |= applied.elsewhere
     if applied.since is not None:

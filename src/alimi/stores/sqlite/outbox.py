@@ -29,6 +29,11 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     fingerprint: str | None = None
 
     @property
+    def size(self) -> int:
+        """How many notifications it makes; one that makes none is still something to do."""
+        return max(1, len(self.entry.recipients)) if isinstance(self.entry, Event) else 1
+
+    @property
     def rows(self) -> list[Row]:
         """What it is in the outbox."""
         entry, now = self.entry, self.recorded_at

@@ -59,7 +59,7 @@ class Recorder:
         for count, each in enumerate(fresh):
             if not isinstance(each.entry, Event):
                 return count
-            room -= max(1, len(each.entry.recipients))
+            room -= each.size
             if room < 0:
                 return count
         return len(fresh)

@@ -45,7 +45,7 @@ from alimi.stores.sqlite.recorder import Recorder
 from alimi.stores.sqlite.sql import SQL
 from alimi.stores.sqlite.sweep import Roll, sweep
 from alimi.stores.sqlite.watcher import Watcher
-from alimi.stores.sqlite.writer import Writer
+from alimi.stores.sqlite.writer import MERGE, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -121,17 +121,18 @@ class SQLiteStore:
         """Write to the outbox, durably (G1)."""
         parts = self._open
         prepared = outbox.prepare(entries)
-        return await parts.writer.merge(parts.recorder.append, prepared)
+        weight = sum(each.size for each in prepared)
+        return await parts.writer.merge(parts.recorder.append, prepared, weight)
 
-    async def apply(self, limit: int) -> Applied:
+    async def apply(self, limit: int, followed: Callable[[str], bool] | None = None) -> Applied:
         """Claim entries in order and move them to the inboxes."""
         parts = self._open
         if parts.news.waiting:
             more = parts.watcher.pending(parts.writer.counted)
         else:
-            more = (await parts.writer.run(lambda tx: apply(tx, limit))).more
+            more = await parts.writer.run(lambda tx: apply(tx, limit))
         # The batch itself comes this way too: all that is told is told in the order of commits.
-        applied = parts.news.take()
+        applied = parts.news.take(followed)
         applied.more = more
         return applied
 
@@ -245,6 +246,7 @@ class _Parts:
             db,
             self.file,
             bound=bound,
+            merge=min(at_once or MERGE, MERGE),
             committed=self._sidecar.remember,
             applied=self.news.add,
         )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from functools import lru_cache
 
 import msgspec
 
-from alimi.model import Applied, cursor_tag, now_ms
+from alimi.model import now_ms
+from alimi.stores.sqlite.epoch import tag_of
+from alimi.stores.sqlite.moves import Done
 from alimi.stores.sqlite.sql import SQL
-
-#: One digest takes 2 µs, and the same readers come again and again.
-tag_of = lru_cache(maxsize=65_536)(cursor_tag)
 
 
 class Transaction(msgspec.Struct, frozen=True):
@@ -25,7 +23,7 @@ class Transaction(msgspec.Struct, frozen=True):
     changes: int
     now: int
     rows_before: int
-    applied: list[Applied] = []
+    applied: list[Done] = []
 
     @classmethod
     def on(cls, db: sqlite3.Connection) -> Transaction:

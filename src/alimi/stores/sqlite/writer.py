@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from alimi.errors import StoreClosed, StoreError, StoreFull
-from alimi.model import Applied
 from alimi.stores.sqlite.connections import as_alimi_error, begin, rollback
 from alimi.stores.sqlite.file import DatabaseFile
+from alimi.stores.sqlite.moves import Done
 from alimi.stores.sqlite.transaction import Transaction
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ Merged = Callable[[Transaction, Sequence[Any]], Sequence[Any]]
 
 #: A group takes no further job after this long, so that other processes get the lock.
 GROUP_SECONDS = 0.005
-#: Jobs merged at once: below 1 ms.
+#: What jobs that are merged weigh together: below 4 ms.  A heavier one is done alone.
 MERGE = 256
 #: After a group, when more wait: let others have the lock for a part of the time we held it.
 BREATH = 0.1
@@ -39,7 +39,7 @@ MAX_BREATH_SECONDS = 0.001
 class Job:
     """Some work, and who waits for it on which loop."""
 
-    __slots__ = ("error", "future", "load", "loop", "merged", "result", "work")
+    __slots__ = ("error", "future", "load", "loop", "merged", "result", "weight", "work")
 
     def __init__(
         self,
@@ -48,10 +48,12 @@ class Job:
         work: Work | None = None,
         merged: Merged | None = None,
         load: Any = None,
+        weight: int = 1,
     ) -> None:
         self.work = work
         self.merged = merged
         self.load = load
+        self.weight = weight
         self.loop = loop
         self.future: asyncio.Future[Any] = loop.create_future()
         self.result: Any = None
@@ -82,12 +84,14 @@ class Writer:
         file: DatabaseFile,
         *,
         bound: int,
+        merge: int = MERGE,
         committed: Callable[[str, int], None],
-        applied: Callable[[Sequence[Applied]], None],
+        applied: Callable[[Sequence[Done]], None],
     ) -> None:
         self._db = db
         self._file = file
         self._bound = bound
+        self._merge = merge
         self._committed = committed
         self._applied = applied
         #: The count of changes after the last transaction of ours.
@@ -110,9 +114,15 @@ class Writer:
         result: T = await self._submit(Job(asyncio.get_running_loop(), work=work))
         return result
 
-    async def merge(self, merged: Callable[[Transaction, Sequence[L]], Sequence[T]], load: L) -> T:
-        """The same for a load that is done together with others like it."""
-        result: T = await self._submit(Job(asyncio.get_running_loop(), merged=merged, load=load))
+    async def merge(
+        self, merged: Callable[[Transaction, Sequence[L]], Sequence[T]], load: L, weight: int
+    ) -> T:
+        """The same for a load that is done together with others like it, as far as they are light.
+
+        `weight` is how many notifications it makes.
+        """
+        loop = asyncio.get_running_loop()
+        result: T = await self._submit(Job(loop, merged=merged, load=load, weight=weight))
         return result
 
     def _submit(self, job: Job) -> asyncio.Future[Any]:
@@ -191,9 +201,10 @@ class Writer:
 
     def _next(self) -> list[Job]:
         jobs = [self._jobs.popleft()]
-        merged = jobs[0].merged
-        while merged is not None and self._jobs and len(jobs) < MERGE:
-            if self._jobs[0].merged != merged:
+        merged, weight = jobs[0].merged, jobs[0].weight
+        while merged is not None and self._jobs:
+            weight += self._jobs[0].weight
+            if self._jobs[0].merged != merged or weight > self._merge:
                 break
             jobs.append(self._jobs.popleft())
         return jobs
@@ -218,7 +229,7 @@ class Writer:
     def _transaction(self) -> Transaction:
         tx = Transaction.on(self._db)
         if tx.changes != self.counted:  # another process has written since
-            tx.applied.append(Applied(elsewhere=True))
+            tx.applied.append(Done(elsewhere=True))
         return tx
 
     def _commit(self, tx: Transaction) -> None:

@@ -18,9 +18,10 @@ INSERT INTO alimi_notifications
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: owners
--- Which of these recipients have this notification already.
-SELECT json_group_array(recipient) FROM alimi_notifications
-WHERE recipient IN (SELECT value FROM json_each(?)) AND id = ?;
+-- Which of these (id, recipient) are notifications already.
+SELECT json_group_array(json_array(n.id, n.recipient)) FROM json_each(?) AS w
+CROSS JOIN alimi_notifications AS n
+    ON n.id = json_extract(w.value, '$[0]') AND n.recipient = json_extract(w.value, '$[1]');
 
 -- name: weigh
 -- What rows weigh in the counts before a change.
