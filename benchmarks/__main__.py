@@ -11,9 +11,10 @@ from pathlib import Path
 
 from benchmarks import machine, page, picture, tables
 from benchmarks.entrants import ALIMI, OURS, ROOT, Entrant
-from benchmarks.measures import MEASURES, TINY, Size
+from benchmarks.measures import MEASURES
 from benchmarks.peers.install import peers
 from benchmarks.results import Results, load
+from benchmarks.sizes import TINY, Size
 
 RESULTS = ROOT / "benchmarks" / "results"
 

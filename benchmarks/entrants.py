@@ -14,7 +14,7 @@ from benchmarks.process import Process, running
 
 ROOT = Path(__file__).parents[1]
 #: This tree, wherever the interpreter has Alimi installed from.
-_PATH = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+PATH = os.pathsep.join([str(ROOT), str(ROOT / "src")])
 
 Command = Callable[[Path, int], Sequence[str]]
 
@@ -41,7 +41,7 @@ class Entrant:
         """Run it in a fresh folder."""
         with running(
             lambda port: self.command(folder, port),
-            folder=folder, cores=cores, environment={"PYTHONPATH": _PATH, **self.environment},
+            folder=folder, cores=cores, environment={"PYTHONPATH": PATH, **self.environment},
         ) as server:  # fmt: skip
             yield server
 

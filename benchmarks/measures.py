@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -13,11 +12,11 @@ import msgspec
 from benchmarks import machine
 from benchmarks.asking import Line, get, post, volley
 from benchmarks.entrants import Entrant
+from benchmarks.many import measures as many
 from benchmarks.process import Process
 from benchmarks.readers import Readers
 from benchmarks.server import API_KEY
-
-Figures = dict[str, float]
+from benchmarks.sizes import Figures, Size, percentiles
 
 #: Notifications that a reader can have before the first that is measured.
 _WARM = 5
@@ -25,29 +24,6 @@ _WARM = 5
 _EARLY = 100
 _STAMP = re.compile(rb'"n": ?(\d+), ?"at": ?([\d.]+)')
 _ID = re.compile(rb"id: ?(\S+)")
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much of everything."""
-
-    streams: int = 1_000
-    events: int = 100
-    burst: int = 100
-    crowd: int = 19_000
-    fired: int = 1_000
-    durable: int = 50_000
-    singles: int = 20_000
-    posts: int = 10_000
-    rate: int = 500
-    seconds: int = 4
-    storm: int = 10_000
-
-
-TINY = Size(
-    streams=10, events=3, burst=10, crowd=20, fired=10, durable=2_000, singles=200, posts=50,
-    rate=100, seconds=1, storm=20,
-)  # fmt: skip
 
 
 @contextmanager
@@ -156,19 +132,11 @@ def latency(entrant: Entrant, folder: Path, size: Size) -> Figures:
         done = entrant.fire(line, count, recipients, f"&rate={size.rate}")
         readers.wait(readers.count + count, patience=5)
         committed = msgspec.json.decode(done()) if entrant.durable else None
-    figures = _percentiles("call", [now - at for _, at, now in arrivals])
+    figures = percentiles("B6 call", [now - at for _, at, now in arrivals])
     if committed is not None:
         waits = [max(0.0, now - committed[number]) for number, _, now in arrivals]
-        figures |= _percentiles("commit", waits)
+        figures |= percentiles("B6 commit", waits)
     return figures
-
-
-def _percentiles(since: str, waits: list[float]) -> Figures:
-    ordered = sorted(wait * 1_000 for wait in waits)
-    return {
-        f"B6 {since} to bytes, p50, ms": ordered[len(ordered) // 2],
-        f"B6 {since} to bytes, p99, ms": ordered[len(ordered) * 99 // 100],
-    }
 
 
 def durable(entrant: Entrant, folder: Path, size: Size) -> Figures:
@@ -282,4 +250,9 @@ MEASURES: dict[str, tuple[Measure, bool]] = {
     "latency": (latency, True),
     "durable": (durable, False),
     "reconnect": (reconnect, False),
+    "postgres": (many.postgres, False),
+    "transactions": (many.transactions, False),
+    "across nodes": (many.across, False),
+    "foreign events": (many.foreign, False),
+    "failover": (many.failover, False),
 }

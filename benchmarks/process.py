@@ -29,6 +29,10 @@ class Process:
         """CPU seconds so far, user and system."""
         return time.clock_gettime(self._clock)
 
+    def kill(self) -> None:
+        """`kill -9`."""
+        os.kill(self.pid, signal.SIGKILL)
+
     def resident(self) -> int:
         """Resident bytes, shared ones too."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])

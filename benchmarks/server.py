@@ -1,4 +1,5 @@
-"""Alimi under test, in a process of its own: `python -m benchmarks.server DATABASE PORT HTTP LOOP`.
+"""Alimi under test, in a process of its own: `python -m benchmarks.server DATABASE PORT HTTP LOOP
+[BUS]`.
 
 `/stream/K` is K's stream.  `/fire?n=N&of=M` records N events, the i-th for recipient i * 7919 % M,
 each with a `notify()` of its own; with `burst=1` all in one call; with `rate=R` so many a second,
@@ -30,8 +31,8 @@ Query = Mapping[str, str]
 class Bench:
     """One Alimi and what the benchmark wants of it."""
 
-    def __init__(self, database: str) -> None:
-        self.alimi = Alimi(database, settings=STREAMS)
+    def __init__(self, database: str, bus: str | None) -> None:
+        self.alimi = Alimi(database, bus=bus, settings=STREAMS)
         self.kind = self.alimi.kind("bench", category="bench", text={"en": "Hello {object.id}"})
         self.api = self.alimi.asgi(lambda _request: None, api_keys=[API_KEY], metrics=True)
 
@@ -121,9 +122,9 @@ def _data(number: int) -> dict[str, object]:
     return {"n": number, "at": time.monotonic(), "mark": "~"}
 
 
-def application(database: str) -> Callable[[Any, Any, Any], Awaitable[None]]:
+def application(database: str, bus: str | None) -> Callable[[Any, Any, Any], Awaitable[None]]:
     """A plain ASGI application, as an embedding one would be."""
-    bench = Bench(database)
+    bench = Bench(database, bus)
     verbs: dict[str, Callable[[Query], Awaitable[object]]] = {
         f"/{verb.__name__}": verb
         for verb in (
@@ -162,11 +163,11 @@ async def _live(alimi: Alimi, receive: Any, send: Any) -> None:
 
 def main() -> None:
     """Serve; the process ends with SIGTERM."""
-    database, port, http, loop = sys.argv[1:5]
+    database, port, http, loop, *rest = sys.argv[1:]
     sys.setswitchinterval(SWITCH_SECONDS)
     uvicorn.run(
-        application(database), port=int(port), log_level="error", access_log=False, http=http,
-        loop=loop, timeout_graceful_shutdown=1,
+        application(database, rest[0] if rest else None), port=int(port), log_level="error",
+        access_log=False, http=http, loop=loop, timeout_graceful_shutdown=1,
     )  # fmt: skip
 
 

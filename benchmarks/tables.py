@@ -53,6 +53,11 @@ _TITLES = {
     "latency": "500 events a second to 100 recipients",
     "durable": "Durable notifications, nobody connected",
     "reconnect": "10,000 streams come back at once",
+    "postgres": "Durable notifications on PostgreSQL, one relay, nobody connected",
+    "transactions": "Transactions of 32 clients on PostgreSQL, with a notification and without",
+    "across nodes": "500 events a second, recorded on one node and read on another",
+    "foreign events": "Events that concern nobody who is connected to a node",
+    "failover": "`kill -9` of the node that relays, under load",
 }
 
 

@@ -44,6 +44,15 @@ def _per_second(text: str, figure: str, bound: float) -> Target:
     return Target(f"B5 {text}, per second", _DURABLE, f"B5 {figure}", bound)
 
 
+def _ratio(statements: str, bound: float) -> Target:
+    figure = f"C1 of {statements} statement{'s' * (statements != 'one')}, ratio to those without"
+    return Target(figure, "transactions", figure, bound)
+
+
+def _across(figure: str, bound: float) -> Target:
+    return Target(figure, "across nodes", figure, bound, at_most=True)
+
+
 def _latency(figure: str, bound: float) -> Target:
     return Target(figure, "latency", figure, bound, at_most=True)
 
@@ -69,5 +78,17 @@ TARGETS = (
     Target(
         "B7 store reads, nothing missed", "reconnect", "B7 nothing missed: store reads", 0,
         at_most=True,
+    ),
+    Target(
+        "C1 in batches, per second", "postgres", "C1 in batches of 1,000 events, per second", 25_000
+    ),
+    _ratio("one", 0.7), _ratio("five", 0.9),
+    *(
+        _across(f"C2 {bus}, two nodes, commit to bytes, {figure}, ms", bound)
+        for bus in ("postgres", "nats", "valkey") for figure, bound in (("p50", 5), ("p99", 25))
+    ),
+    Target(
+        "C4 committed, not relayed, p99, ms", "failover",
+        "C4 committed, not relayed, kill to bytes, p99, ms", 2_000, at_most=True,
     ),
 )  # fmt: skip

@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks import page, picture, tables
 from benchmarks.entrants import ALIMI
-from benchmarks.measures import MEASURES, TINY
+from benchmarks.measures import MEASURES
 from benchmarks.results import Results, load
+from benchmarks.sizes import TINY
 from benchmarks.targets import TARGETS
 
 

@@ -1,0 +1,1 @@
+"""Several nodes on PostgreSQL, over each bus: the measures C1 to C5."""

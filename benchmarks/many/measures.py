@@ -1,0 +1,223 @@
+"""C1 to C5, one function each.  Cores are shared: there are more processes than cores."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import statistics
+import time
+from pathlib import Path
+
+import msgspec
+import psycopg
+
+from benchmarks import machine
+from benchmarks.asking import Line, get
+from benchmarks.entrants import ALIMI, Entrant
+from benchmarks.many import site
+from benchmarks.many.transactions import (
+    CONCURRENT,
+    Bank,
+    Then,
+    insert_only,
+    nothing,
+    own_notify,
+)
+from benchmarks.process import Process
+from benchmarks.readers import Readers
+from benchmarks.sizes import Figures, Size, percentiles
+
+_STAMP = re.compile(rb'"n": ?(\d+), ?"at": ?([\d.]+)')
+#: Pairs of rates that a ratio is the median of: neighbours in time, on a shared machine.
+_PAIRS = 3
+#: A recipient whom nobody fires at: keeps a node awake and connected.
+_NOBODY = 999_999
+
+
+def postgres(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """C1: one relay on PostgreSQL, nobody connected."""
+    del entrant
+    with site.database() as url, site.nodes(folder, url, "local", 1) as (node,):
+        line = Line(node.port)
+        bulk = float(_ask(line, f"/bulk?n={size.durable}"))
+        many = float(_ask(line, f"/crowd?n={size.durable}"))
+        recorded, applied = msgspec.json.decode(
+            _ask(line, f"/singles?n={size.singles}&producers=200"), type=tuple[float, float]
+        )
+        line.close()
+    return {
+        "C1 in batches of 1,000 events, per second": size.durable / bulk,
+        "C1 one event to 1,000 recipients, per second": size.durable / many,
+        "C1 single notify(), 200 producers, recorded per second": size.singles / recorded,
+        "C1 single notify(), in the inboxes, per second": size.singles / applied,
+    }
+
+
+def transactions(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """C1, C5: 32 clients' transactions with a notification and without, a relay beside them."""
+    del entrant
+    with site.database() as url, site.nodes(folder, url, "local", 1):
+        return asyncio.run(_transactions(url, size.transactions))
+
+
+async def _transactions(url: str, count: int) -> Figures:
+    bank = Bank(url)
+    await bank.open()
+    try:
+        await bank.rate(nothing, count // 4, 1)  # connections and caches are warm
+        one = await _pairs(bank, bank.within, nothing, count, 1)
+        five = await _pairs(bank, bank.within, nothing, count, 5)
+        by_hand = await _pairs(bank, own_notify, insert_only, count, 1)
+    finally:
+        await bank.close()
+    return {
+        "C1 transactions of one statement, with a notification, per second": one[0],
+        "C1 of one statement, ratio to those without": one[1],
+        "C1 transactions of five statements, with a notification, per second": five[0],
+        "C1 of five statements, ratio to those without": five[1],
+        "C5 one statement and NOTIFY in it, per second": by_hand[0],
+        "C5 NOTIFY in it, ratio to the same without": by_hand[1],
+        "C5 ours, beside NOTIFY in it": one[0] / by_hand[0],
+    }
+
+
+async def _pairs(
+    bank: Bank, then: Then, without: Then, count: int, statements: int
+) -> tuple[float, float]:
+    """The median rate, and the median ratio of neighbours."""
+    rates, ratios = list[float](), list[float]()
+    for _ in range(_PAIRS):
+        base = await bank.rate(without, count, statements)
+        rates.append(await bank.rate(then, count, statements))
+        ratios.append(rates[-1] / base)
+    return statistics.median(rates), statistics.median(ratios)
+
+
+def across(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """C2: commit to bytes, recorded on one node and read on another, over each bus."""
+    del entrant
+    figures: Figures = {}
+    for name in site.BUSES:
+        with site.database() as url, site.bus(name, url) as bus:
+            own = folder / name
+            own.mkdir()
+            with site.nodes(own, url, bus, 2) as (first, second):
+                figures |= _paced(f"C2 {name}, two nodes", first, second, size)
+                if name == site.BUSES[0]:
+                    figures |= _paced("C2 one node", first, first, size)
+    return figures
+
+
+def _paced(what: str, writer: Process, reader: Process, size: Size) -> Figures:
+    recipients, count = min(100, size.streams), size.rate * size.seconds
+    arrivals: list[tuple[int, float]] = []
+
+    def note(data: bytes) -> None:
+        now = machine.now()
+        arrivals.extend((int(number), now) for number, _ in _STAMP.findall(data))
+
+    readers, line = Readers(reader.port), Line(writer.port)
+    readers.open([ALIMI.opening(each) for each in range(recipients)], ALIMI.ready)
+    _fire(readers, line, recipients, recipients)
+    readers.on_data = note
+    line.send(get(f"/fire?n={count}&of={recipients}&rate={size.rate}"))
+    readers.wait(readers.count + count, patience=15)
+    committed = msgspec.json.decode(line.answer(), type=list[float])
+    readers.close()
+    line.close()
+    if len(arrivals) != count:
+        raise RuntimeError(f"{what}: {len(arrivals)} of {count} arrived")
+    waits = [max(0.0, now - committed[number]) for number, now in arrivals]
+    return percentiles(f"{what}, commit", waits)
+
+
+def _fire(readers: Readers, line: Line, recipients: int, events: int) -> None:
+    target = readers.count + events
+    line.send(get(f"/fire?n={events}&of={recipients}"))
+    if readers.wait(target, patience=15) < target:
+        raise RuntimeError(f"{target - readers.count} events are missing")
+    line.answer()
+
+
+def foreign(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """C3: CPU that a node spends on what concerns nobody who is connected to it."""
+    del entrant
+    figures: Figures = {}
+    for name in site.BUSES:
+        with site.database() as url, site.bus(name, url) as bus:
+            for count in (2, 4):
+                own = folder / f"{name}-{count}"
+                own.mkdir()
+                with site.nodes(own, url, bus, count) as running:
+                    cost = _foreign(running, size.hints)
+                    figures[f"C3 {name}, {count} nodes: CPU per foreign event, µs"] = cost
+    return figures
+
+
+def _foreign(running: list[Process], events: int) -> float:
+    """Of each node that has none of the recipients, less what it spends when nothing happens."""
+    writer, *others = running
+    readers = [Readers(each.port) for each in others]
+    for each in readers:
+        each.open([ALIMI.opening(_NOBODY)], ALIMI.ready)
+    line = Line(writer.port)
+    _ask(line, f"/fire?n={events // 10}&of=100")
+    started, cpu = machine.now(), _cpu(others)
+    _ask(line, f"/fire?n={events}&of=100")
+    _ask(line, "/flush")
+    busy, took = _cpu(others) - cpu, machine.now() - started
+    cpu = _cpu(others)
+    time.sleep(took)  # the same time with nothing in it, to be taken off
+    idle = _cpu(others) - cpu
+    for each in readers:
+        each.close()
+    line.close()
+    return max(0.0, busy - idle) / len(others) / events * 1e6
+
+
+def _cpu(processes: list[Process]) -> float:
+    return sum(each.cpu() for each in processes)
+
+
+def failover(entrant: Entrant, folder: Path, size: Size) -> Figures:
+    """C4: from `kill -9` of the node that relays to the bytes at a reader of another."""
+    del entrant
+    waits: list[float] = []
+    with site.database() as url, site.bus("nats", url) as bus:
+        survivor_folder = folder / "survivor"
+        with site.node(survivor_folder, url, bus) as survivor:
+            readers = Readers(survivor.port)
+            readers.open([ALIMI.opening(1)], ALIMI.ready)
+            for turn in range(size.kills):
+                with site.node(folder / f"dies-{turn}", url, bus) as dies:
+                    waits.append(_kill(dies, readers, url))
+            readers.close()
+    return percentiles("C4 committed, not relayed, kill", waits)
+
+
+def _kill(dies: Process, readers: Readers, url: str) -> float:
+    """Load on the node that dies; a commit at the same moment, which nobody was told of."""
+    line = Line(dies.port)
+    line.send(get("/fire?n=100000&of=50&rate=1000"))
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "SELECT alimi_notify('bench', ARRAY['1'], '{\"en\": \"Hello\"}'::json, "
+            'data => \'{"mark": "~"}\'::jsonb)'
+        )
+        before = readers.count
+        time.sleep(0.3)  # it relays under load for a moment
+        dies.kill()
+        killed = machine.now()
+        connection.commit()
+    if readers.wait(before + 1, patience=30) < before + 1:
+        raise RuntimeError("the event did not come")
+    line.close()
+    return machine.now() - killed
+
+
+def _ask(line: Line, path: str) -> bytes:
+    line.send(get(path))
+    return line.answer()
+
+
+__all__ = ["CONCURRENT", "across", "failover", "foreign", "postgres", "transactions"]
