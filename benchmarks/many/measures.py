@@ -11,6 +11,9 @@ from pathlib import Path
 import msgspec
 import psycopg
 
+from alimi.backends import open_store
+from alimi.kinds import Kind
+from alimi.settings import Settings
 from benchmarks import machine
 from benchmarks.asking import Line, get
 from benchmarks.entrants import ALIMI, Entrant
@@ -30,7 +33,8 @@ from benchmarks.sizes import Figures, Size, percentiles
 _STAMP = re.compile(rb'"n": ?(\d+), ?"at": ?([\d.]+)')
 #: Pairs of rates that a ratio is the median of: neighbours in time, on a shared machine.
 _PAIRS = 3
-#: A recipient whom nobody fires at: keeps a node awake and connected.
+_KIND = Kind("bench", category="bench", texts={"en": "Hello"})
+#: A recipient whom the load is not for: keeps a node connected, and counts alone.
 _NOBODY = 999_999
 
 
@@ -187,12 +191,15 @@ def failover(entrant: Entrant, folder: Path, size: Size) -> Figures:
         survivor_folder = folder / "survivor"
         with site.node(survivor_folder, url, bus) as survivor:
             readers = Readers(survivor.port)
-            readers.open([ALIMI.opening(1)], ALIMI.ready)
+            readers.open([ALIMI.opening(_NOBODY)], ALIMI.ready)
             for turn in range(size.kills):
                 with site.node(folder / f"dies-{turn}", url, bus) as dies:
                     waits.append(_kill(dies, readers, url))
+            unheard = [_apply_silently(readers, url) for _ in range(max(1, size.kills // 3))]
             readers.close()
-    return percentiles("C4 committed, not relayed, kill", waits)
+    return percentiles("C4 committed, not relayed, kill", waits) | {
+        "C4 relayed, not hinted, to bytes, longest, ms": max(unheard) * 1_000
+    }
 
 
 def _kill(dies: Process, readers: Readers, url: str) -> float:
@@ -201,8 +208,9 @@ def _kill(dies: Process, readers: Readers, url: str) -> float:
     line.send(get("/fire?n=100000&of=50&rate=1000"))
     with psycopg.connect(url) as connection:
         connection.execute(
-            "SELECT alimi_notify('bench', ARRAY['1'], '{\"en\": \"Hello\"}'::json, "
-            'data => \'{"mark": "~"}\'::jsonb)'
+            "SELECT alimi_notify('bench', ARRAY[%s], '{\"en\": \"Hello\"}'::json, "
+            'data => \'{"mark": "~"}\'::jsonb)',
+            [str(_NOBODY)],
         )
         before = readers.count
         time.sleep(0.3)  # it relays under load for a moment
@@ -213,6 +221,24 @@ def _kill(dies: Process, readers: Readers, url: str) -> float:
         raise RuntimeError("the event did not come")
     line.close()
     return machine.now() - killed
+
+
+def _apply_silently(readers: Readers, url: str) -> float:
+    """As if a node had died between its commit and its hint: only the position check can tell."""
+
+    async def apply() -> float:
+        store = open_store(url, Settings())
+        await store.open()
+        event = _KIND.event(to=_NOBODY, data={"mark": "~"})
+        await store.append([event])
+        await store.apply(100)
+        await store.close()
+        return machine.now()
+
+    before, began = readers.count, asyncio.run(apply())
+    if readers.wait(before + 1, patience=30) < before + 1:
+        raise RuntimeError("the event did not come")
+    return machine.now() - began
 
 
 def _ask(line: Line, path: str) -> bytes:
