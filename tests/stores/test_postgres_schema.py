@@ -145,10 +145,14 @@ async def test_a_pooler_that_nobody_told_us_of(
     async with Pooler(postgres_server.port) as pooler:
         url = postgres_url.replace(f":{postgres_server.port}/", f":{pooler.port}/")
         store = PostgresStore(url)
-        with pytest.raises(StoreError, match="pgbouncer=true"):
+
+        async def use() -> None:
             await store.open()
             for _ in range(5):
                 await store.positions(["anna"])
+
+        with pytest.raises(StoreError, match="pgbouncer=true"):
+            await use()
         await store.close()
 
 
