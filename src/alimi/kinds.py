@@ -47,6 +47,9 @@ MAX_LOCALES = 50
 #: The last millisecond of the year 9999: later times have no RFC 3339 form.
 MAX_TIME = 253_402_300_799_999
 _NAME = re.compile(rf"[a-z0-9_.-]{{1,{MAX_KIND}}}")
+#: What a text may name of what happened, and of each the fields of a snapshot.
+_ROLES = ("actor", "object", "target")
+_MEMBERS = Snapshot.__struct_fields__
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}")
 
 
@@ -91,7 +94,7 @@ class Kind:
             raise InvalidKind(f"kind {self.name!r}: expires_in is a number of seconds above 0")
         texts = _checked_texts(self.texts, self.name)
         parsed = tuple(
-            (at, Template(text, f"kind {self.name!r}, text {at!r}")) for at, text in texts.items()
+            (at, _parsed(text, f"kind {self.name!r}, text {at!r}")) for at, text in texts.items()
         )
         # A frozen dataclass is set up this way; the caller's own dict is not kept.
         object.__setattr__(self, "texts", texts)
@@ -295,13 +298,27 @@ def _text(text: object, what: str) -> str:
     return storable(text, what)
 
 
+def _parsed(text: str, where: str) -> Template:
+    """A template that names nothing which no event can have."""
+    template = Template(text, where)
+    for role, *rest in template.paths:
+        if role == "data" and not rest:
+            raise InvalidKind(f"{where}: {{data}} is no text; name one of its fields, {{data.due}}")
+        if role in _ROLES and (len(rest) != 1 or rest[0] not in _MEMBERS):
+            raise InvalidKind(
+                f"{where}: {{{'.'.join([role, *rest])}}} is nothing to read; a snapshot "
+                f"has {', '.join(f'{{{role}.{member}}}' for member in _MEMBERS)}"
+            )
+    return template
+
+
 def _parsed_url(url: object, kind: str) -> Template | None:
     if url is None:
         return None
     where = f"kind {kind!r}, url"
     if not isinstance(url, str) or len(url) > MAX_URL:
         raise UnsafeUrl(f"{where} must be a str of at most {MAX_URL} characters")
-    template = Template(url, where)
+    template = _parsed(url, where)
     # What does not depend on the event is refused here: another scheme, or a field in its place.
     safe_url(template.sample(), where)
     return template

@@ -7,7 +7,7 @@ text that a translator wrote cannot reach anything but the event.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from alimi.errors import InvalidInput, InvalidKind, MissingField
@@ -31,6 +31,11 @@ class Template:
 
     def _is_plain(self) -> bool:
         return all(isinstance(part, str) for part in self._parts)
+
+    @property
+    def paths(self) -> Iterator[tuple[str, ...]]:
+        """The fields that it names, each as the names on the way to it."""
+        return (part for part in self._parts if not isinstance(part, str))
 
     def sample(self) -> str:
         """What it looks like with a word for every field."""
