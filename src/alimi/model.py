@@ -77,13 +77,21 @@ def normalise_recipient(value: object) -> str:
     an empty or over-long string, control characters and lone surrogates.
     """
     if isinstance(value, bool) or not isinstance(value, (int, str)):
-        raise InvalidRecipient(f"a recipient is an int or a str, not {type(value).__name__}")
+        raise InvalidRecipient(f"a recipient is an int or a str, not {_stranger(value)}")
     recipient = str(value)
     if type(value) is int and len(recipient) <= MAX_RECIPIENT:
         return recipient
     if not recipient or len(recipient) > MAX_RECIPIENT or not is_clean(recipient):
         raise InvalidRecipient
     return recipient
+
+
+def _stranger(value: object) -> str:
+    """The type of what is no recipient, and what to do about it where something can be done."""
+    given = type(value).__name__
+    if value is None or isinstance(value, (bool, bytes, Mapping)):
+        return given
+    return f"{given}; pass str(value), or its id"
 
 
 def normalise_recipients(to: object) -> tuple[str, ...]:
@@ -93,7 +101,7 @@ def normalise_recipients(to: object) -> tuple[str, ...]:
     if isinstance(to, (str, int)):
         return (normalise_recipient(to),)
     if isinstance(to, (bytes, Mapping)) or not isinstance(to, Iterable):
-        raise InvalidRecipient(f"to= takes a recipient or several, not {type(to).__name__}")
+        raise InvalidRecipient(f"to= takes a recipient or several, not {_stranger(to)}")
     return tuple(dict.fromkeys(normalise_recipient(each) for each in to))
 
 
@@ -138,30 +146,31 @@ class Identity(msgspec.Struct, frozen=True):
     session: str | None = None
     expires_at: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raises InvalidIdentity for a field of another type: it would fail later, far from here.
+
+        The recipient goes through its own door in `of`.
+        """
+        for name, value in (("locale", self.locale), ("session", self.session)):
+            given: object = value
+            if given is not None and (not isinstance(given, str) or len(given) > MAX_KEY):
+                raise InvalidIdentity(f"Identity.{name} is a str of at most {MAX_KEY} characters")
+        expires_at: object = self.expires_at
+        if expires_at is not None and type(expires_at) is not int:
+            raise InvalidIdentity("Identity.expires_at is an int: milliseconds since 1970")
+
     @classmethod
     def of(cls, answer: object) -> Identity | None:
         """Normalise an answer of `who`; raises InvalidIdentity for what cannot be one."""
         if answer is None:
             return None
         if isinstance(answer, Identity):
-            _check_identity(answer)
             return msgspec.structs.replace(answer, recipient=normalise_recipient(answer.recipient))
         if isinstance(answer, bool) or not isinstance(answer, (str, int)):
             raise InvalidIdentity(
                 f"who() must answer a str, an int, an Identity or None, not {type(answer).__name__}"
             )
         return cls(normalise_recipient(answer))
-
-
-def _check_identity(identity: Identity) -> None:
-    """Raises InvalidIdentity for a field of another type: it would fail later, far from here."""
-    for name, value in (("locale", identity.locale), ("session", identity.session)):
-        given: object = value
-        if given is not None and (not isinstance(given, str) or len(given) > MAX_KEY):
-            raise InvalidIdentity(f"Identity.{name} is a string, not {type(given).__name__}")
-    expires_at: object = identity.expires_at
-    if expires_at is not None and type(expires_at) is not int:
-        raise InvalidIdentity("Identity.expires_at is an int: milliseconds since 1970")
 
 
 class Content(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
