@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -90,6 +90,27 @@ class Cluster:
             node.start()
         for node in self.nodes:
             await asyncio.to_thread(node.wait_ready)
+
+    async def restart_around(self, step: Callable[[], None]) -> None:
+        """Stop all, do something with the database's files, and begin again."""
+        for node in self.nodes:
+            await asyncio.to_thread(node.kill)
+        await asyncio.to_thread(self.postgres.stop)
+        await asyncio.to_thread(step)
+        await asyncio.to_thread(self.postgres.start)
+
+    async def start_nodes(self) -> None:
+        """Begin a new life of each."""
+        for node in self.nodes:
+            node.start()
+        for node in self.nodes:
+            await asyncio.to_thread(node.wait_ready)
+
+    async def renew_epoch(self) -> None:
+        """What belongs to every restore: `alimi epoch --new`."""
+        store = open_store(self.postgres.url(self.database), Settings())
+        await store.renew_epoch()
+        await store.close()
 
     def close(self) -> None:
         """End everything, however it is."""

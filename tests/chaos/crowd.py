@@ -62,6 +62,8 @@ class Crowd(Round):
         self.checker: CountingChecker = CountingChecker()
         self._client.timeout = httpx.Timeout(ANSWER)
         self._patience = patience
+        #: What was lost on purpose, by putting an older backup in place.
+        self.forgotten: set[str] = set()
         self.shown_early: list[Finding] = []
         self._tricks: list[asyncio.Task[None]] = []
         self._obeying: list[asyncio.Task[None]] = []
@@ -108,6 +110,17 @@ class Crowd(Round):
     def resets(self) -> int:
         """How often a page was told to load its inbox anew."""
         return sum(page.reader.told_to_reload for page in self.pages)
+
+    def forget(self, names: set[str]) -> None:
+        """A backup older than these events was restored: they may be there, or seen, or neither."""
+        self.forgotten |= names
+        for name in names:
+            self.checker.fates[name].outcome = "unknown"
+
+    def _settle_deeds(self) -> None:
+        self._deeds -= self.forgotten
+        super()._settle_deeds()
+        self.done |= self.forgotten
 
     # -- what people do -----------------------------------------------------------------------
 

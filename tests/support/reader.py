@@ -65,6 +65,8 @@ class Reader:
         self._seen_here.clear()
         self._reload()
         self.resets += 1
+        if data["reason"] in {"epoch", "foreign", "ahead"}:
+            self.rows.clear()  # versions of another life say nothing about those of this one
         self._counts(data)
 
     def _message(self, data: dict[str, Any]) -> None:
