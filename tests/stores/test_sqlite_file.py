@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -69,3 +70,25 @@ async def test_pending_speaks_the_store_s_language(store: SQLiteStore) -> None:
     store._parts.watcher._db.close()
     with pytest.raises(StoreError):
         await store.pending()
+
+
+def a_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def a_text(path: Path) -> None:
+    path.write_text("Dear diary, " * 100)
+
+
+@pytest.mark.parametrize(("make", "said"), [(a_directory, "directory"), (a_text, "no SQLite")])
+async def test_what_is_no_database_is_named(
+    tmp_path: Path, make: Callable[[Path], None], said: str
+) -> None:
+    """One StoreError with the path and the reason, from every verb that opens; nothing is made."""
+    make(tmp_path / "diary")
+    store = SQLiteStore(tmp_path / "diary")
+    for verb in (store.open, store.migrate, store.inspect, store.renew_epoch):
+        with pytest.raises(StoreError, match=said) as caught:
+            await verb()
+        assert str(tmp_path / "diary") in str(caught.value)
+    assert os.listdir(tmp_path) == ["diary"]  # noqa: PTH208 - quick enough

@@ -108,7 +108,7 @@ async def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "app.db"
     path.write_text("my shopping list, which is rather long " * 50)
     before = path.read_bytes()
-    with pytest.raises(StoreError, match="not a database"):
+    with pytest.raises(StoreError, match="no SQLite database"):
         await SQLiteStore(path).open()
     assert path.read_bytes() == before
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from alimi.errors import ConfigurationError, StoreClosed, StoreError
 from alimi.model import (
@@ -35,6 +35,7 @@ from alimi.stores.sqlite.connections import (
     begin,
     connect_reader,
     connect_writer,
+    is_busy,
     rollback,
     use_wal,
 )
@@ -201,11 +202,13 @@ class SQLiteStore:
         return await _look_after(upkeep.renew_epoch, self._path)
 
 
-async def _look_after(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def _look_after(
+    verb: Callable[Concatenate[Path, P], T], path: Path, *args: P.args, **kwargs: P.kwargs
+) -> T:
     try:
-        return await asyncio.to_thread(verb, *args, **kwargs)
+        return await asyncio.to_thread(verb, path, *args, **kwargs)
     except sqlite3.Error as error:
-        raise as_alimi_error(error) from error
+        raise _cannot_open(path, error) from error
 
 
 class _Parts:
@@ -222,16 +225,15 @@ class _Parts:
     ) -> None:
         db = connect_writer(path, synchronous)
         self._path = path
-        self._sidecar = epoch.Sidecar(epoch.sidecar_path(path))
         try:
             use_wal(db)
             if auto_migrate:
                 schema.migrate(db)
             schema.check(db)
-            _check_epoch(db, self._sidecar)
+            # Only now, beside what is a database of ours.
+            self._sidecar = _remembering(db, path)
         except BaseException:
             db.close()
-            self._sidecar.close()
             raise
         self.roll = Roll()
         self.file = DatabaseFile(path)
@@ -264,14 +266,18 @@ class _Parts:
         self._sidecar.close()
 
 
-def _check_epoch(db: sqlite3.Connection, sidecar: epoch.Sidecar) -> None:
-    begin(db)
+def _remembering(db: sqlite3.Connection, path: Path) -> epoch.Sidecar:
+    """The memory beside the file, compared with it."""
+    sidecar = epoch.Sidecar(epoch.sidecar_path(path))
     try:
+        begin(db)
         epoch.check(db, sidecar)
         db.execute("COMMIT")
     except BaseException:
         rollback(db)
+        sidecar.close()
         raise
+    return sidecar
 
 
 def database_path(path: str | Path) -> Path:
@@ -285,7 +291,13 @@ def database_path(path: str | Path) -> Path:
 
 
 def _cannot_open(path: Path, error: BaseException) -> BaseException:
+    """What to tell somebody who named this path; it stands in every sentence."""
+    if isinstance(error, sqlite3.Error) and is_busy(error):
+        return as_alimi_error(error)
+    if path.is_dir():
+        return StoreError(f"cannot open {path}: it is a directory; name a file in it")
     if not path.parent.is_dir():
         return StoreError(f"cannot open {path}: there is no directory {path.parent}")
-    mapped = as_alimi_error(error)
-    return mapped if mapped is not error else StoreError(f"cannot open {path}: {error}")
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+        return StoreError(f"cannot open {path}: it is no SQLite database; name another file")
+    return StoreError(f"cannot open {path}: {error}")
