@@ -57,6 +57,10 @@ _FLUSH_INSIDE = "You hold an open write transaction on this database: commit fir
 _MARK_INSIDE = (
     "You hold an open write transaction on this database, and a mark cannot join it: commit first."
 )
+_START_INSIDE = (
+    "You hold an open write transaction on this database, and Alimi has to write when it starts:"
+    " await alimi.start() before, or commit first."
+)
 #: Each recipient of a signal is looked for on every node.
 MAX_SIGNAL_RECIPIENTS = 10_000
 
@@ -301,6 +305,7 @@ class Alimi:
         loop = asyncio.get_running_loop()
         starting = self._runtimes.get(loop)
         if starting is None:
+            self._refuse_own_transaction(_START_INSIDE)
             self._forget_dead_loops()
             starting = self._runtimes[loop] = asyncio.ensure_future(self._start())
         try:

@@ -171,6 +171,20 @@ async def test_forgetting_within_fails_at_once(alimi: Alimi, engine: AsyncEngine
     await assigned(alimi).notify(to=2, object=12)
 
 
+async def test_a_first_use_inside_a_write_transaction_fails_at_once(
+    alimi: Alimi, engine: AsyncEngine
+) -> None:
+    """Starting writes: inside one's own transaction that would wait for itself, and it is said."""
+    fresh = Alimi(engine)
+    async with AsyncSession(engine) as session:
+        await session.execute(text("UPDATE cards SET assignee = 2 WHERE id = 12"))
+        with pytest.raises(WithinMissing, match=r"alimi\.start\(\)"):
+            await fresh.inbox(2).page()
+        await session.rollback()
+    assert (await fresh.inbox(2).page()).items == (await alimi.inbox(2).page()).items
+    await fresh.close()
+
+
 @pytest.mark.parametrize("within", ["session", 3, {}, []])
 async def test_within_something_else_is_refused(alimi: Alimi, within: object) -> None:
     """What cannot be joined is an error, never a notification outside the transaction."""
