@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import getpass
 import ipaddress
 import logging
+import re
+import shlex
 import sys
 from pathlib import Path
+from typing import Any, NoReturn
 
 from board.accounts import add_user
 from board.database import Database, is_server, name_of
 from board.serving import AddressError, listen, serve
 from board.settings import Settings
 from board.texts import CATALOGUES
+
+#: What a person types; it makes the environment, and runs this module in it.
+COMMAND = "scripts/run"
 
 EPILOG = """\
 The demo has three people, each with the password "demo":
@@ -24,6 +31,36 @@ The demo has three people, each with the password "demo":
 Its people can log in only while the demo is asked for; --no-demo shuts them out.
 For a board of your own: add its users with `user NAME`, then start it with --no-demo.
 """
+
+
+class _Parser(argparse.ArgumentParser):
+    """One line about what is wrong, which names the word that is: argparse names what follows it.
+
+    It takes the value of an option that it does not know for a command.
+    """
+
+    def add_argument(self, *names: Any, **given: Any) -> argparse.Action:
+        """Remember the options' names."""
+        if not hasattr(self, "known"):
+            self.known: list[str] = []
+        self.known += [name for name in names if name.startswith("--")]
+        return super().add_argument(*names, **given)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Look at the options before anything else."""
+        words = list(sys.argv[1:] if args is None else args)
+        for word in words[: words.index("user") if "user" in words else None]:
+            self._refuse_unknown(word.partition("=")[0])
+        return super().parse_known_args(words, namespace)
+
+    def _refuse_unknown(self, word: str) -> None:
+        if word.startswith("--") and not any(name.startswith(word) for name in self.known):
+            near = difflib.get_close_matches(word, self.known, n=1)
+            self.error(f"there is no option {word}" + "".join(f", but {name}" for name in near))
+
+    def error(self, message: str) -> NoReturn:
+        """One line, and where to read on."""
+        self.exit(2, f"board: {message}. See: {COMMAND} --help\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,8 +76,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="board",
+    parser = _Parser(
+        prog=COMMAND,
+        usage="%(prog)s [--host HOST] [--port PORT] [--db DATABASE] [--workers WORKERS] [--no-demo]"
+        "\n       %(prog)s [--db DATABASE] user NAME [--locale en|ko]",
         description="A kanban board whose cards change hands, and whose bell tells you so.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -50,45 +89,62 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--port", type=_port, default=5001, help="the port (5001; 0: any free one)")
     parser.add_argument(
-        "--db", default="board.db", help="the SQLite file (./board.db), or a postgresql:// URL"
-    )
+        "--db", default="board.db", metavar="DATABASE",
+        help="a SQLite file (./board.db; made where it is missing), or a postgresql:// URL",
+    )  # fmt: skip
     parser.add_argument(
         "--workers", type=_workers, default=1, help="processes (1); more need PostgreSQL"
     )
     parser.add_argument(
         "--no-demo", action="store_true", help="no demo data, and no demo passwords"
     )
-    commands = parser.add_subparsers(dest="command", title="other commands", metavar="")
+    commands = parser.add_subparsers(
+        dest="command", title="instead of serving", metavar="COMMAND", prog=COMMAND
+    )
     user = commands.add_parser("user", help="add a user, or give one another password")
-    user.add_argument("name", help="the name: what others see, and write after an @")
+    user.add_argument(
+        "name", metavar="NAME", help="the name: what others see, and write after an @"
+    )
     user.add_argument("--locale", choices=sorted(CATALOGUES), default="en", help="their language")
     return parser
 
 
 async def _look_at(db: str) -> str | None:
-    folder = Path(db).parent
     if not is_server(db):
-        missing = f"there is no folder {folder}: make it, or name another with --db"
-        return None if folder.is_dir() else missing
-    database = Database(db)
+        return _look_at_path(db)
+    try:
+        database = Database(db)
+    except ValueError:
+        return "--db is no URL of a database: write postgresql://user:password@host:5432/database"
     try:
         return await database.complaint()
     finally:
         await database.close()
 
 
+def _look_at_path(db: str) -> str | None:
+    scheme = re.match(r"[a-z0-9+]+://", db)
+    if scheme:
+        return f"--db takes a file's path or a postgresql:// URL, and {scheme[0]} is neither"
+    if Path(db).is_dir():
+        return f"{db} is a folder: name a file in it with --db"
+    folder = Path(db).parent
+    missing = f"there is no folder {folder}: make it, or name another with --db"
+    return None if folder.is_dir() else missing
+
+
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return port
+    return _number(text, 0, 65535)
 
 
 def _workers(text: str) -> int:
-    workers = int(text)
-    if not 1 <= workers <= 64:
-        raise argparse.ArgumentTypeError("workers are a number from 1 to 64")
-    return workers
+    return _number(text, 1, 64)
+
+
+def _number(text: str, least: int, most: int) -> int:
+    if not (text.isdecimal() and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"a number from {least} to {most}, not {text!r}")
+    return int(text)
 
 
 def _serve(wanted: argparse.Namespace) -> int:
@@ -124,7 +180,8 @@ def _welcome(address: str, db: str, *, demo: bool) -> str:
             "    4. Stop this server, even with kill -9, and start it again: nothing is lost.",
         ]
     else:
-        lines += ["  Add somebody who can log in:", f"    python -m board --db {db} user NAME"]
+        where = name_of(db) if is_server(db) else shlex.quote(db)
+        lines += ["  Add somebody who can log in:", f"    {COMMAND} --db {where} user NAME"]
     return "\n".join([*lines, "", "  Ctrl+C stops it.", ""])
 
 

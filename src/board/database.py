@@ -69,12 +69,14 @@ class Database:
             yield session
 
     async def complaint(self) -> str | None:
-        """Why it cannot be used, if it cannot."""
+        """Why it cannot be used, if it cannot; makes the tables, which shows what is allowed."""
         try:
-            async with self.reading() as session:
-                await session.execute(text("SELECT 1"))
+            await self.create_tables()
         except Exception as error:  # noqa: BLE001 - each driver has its own for each reason
-            return f"the database {name_of(self.url)} cannot be used: {error}"
+            return (
+                f"the database {name_of(self.url)} cannot be used: {_reason(error)}"
+                " (it must exist, and its user be allowed to make tables in it)"
+            )
         return None
 
     async def close(self) -> None:
@@ -86,6 +88,12 @@ async def continue_numbers(session: AsyncSession, table: type[Base]) -> None:
     """After rows that brought their own numbers: PostgreSQL does not look at them by itself."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text(_CONTINUE.format(table.__tablename__)))
+
+
+def _reason(error: Exception) -> str:
+    """The driver's own sentence, without what SQLAlchemy puts around it."""
+    told = str(getattr(error, "orig", None) or error)
+    return re.sub(r"^<class '[\w.]+'>: ", "", told.partition("\n")[0])
 
 
 def is_server(location: str | Path) -> bool:

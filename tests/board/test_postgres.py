@@ -74,6 +74,18 @@ def test_a_server_that_cannot_be_used_is_explained(
     assert "hidden" not in said
 
 
+def test_a_user_of_the_server_who_may_make_no_tables_is_told(
+    postgres_server: PostgresServer, empty_postgres: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line, before anything listens, and not by the middle of a traceback."""
+    postgres_server.execute("DROP ROLE IF EXISTS lodger")
+    postgres_server.execute("CREATE ROLE lodger LOGIN")
+    assert main(["--db", empty_postgres.replace("//alimi@", "//lodger@")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "permission denied for schema public" in line
+    assert "its user be allowed to make tables" in line
+
+
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_urls_are_taken_as_other_programs_write_them(scheme: str) -> None:
     """Any usual scheme, and libpq's name for encryption."""

@@ -170,6 +170,47 @@ def test_a_user_is_added_from_the_command_line(tmp_path: Path) -> None:
     assert (empty.returncode, empty.stderr) == (2, "board: an empty password is none\n")
 
 
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [
+        (["--prot", "5001"], "there is no option --prot, but --port"),
+        (["--no-dmo"], "there is no option --no-dmo, but --no-demo"),
+        (["--workers", "two"], "argument --workers: a number from 1 to 64, not 'two'"),
+        (["frobnicate"], "argument COMMAND: invalid choice: 'frobnicate'"),
+        (["user"], "the following arguments are required: NAME"),
+    ],
+)
+def test_a_slip_of_the_command_line_is_named(
+    mistake: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line, with the word that is wrong and where to read on."""
+    with pytest.raises(SystemExit) as ended:
+        main(mistake)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+    assert line.endswith("See: scripts/run --help")
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("database", "told"),
+    [
+        ("mysql://h/board", "mysql:// is neither"),
+        ("sqlite:///board.db", "a file's path or a postgresql:// URL"),
+        (".", "is a folder"),
+        ("postgresql://h:port/board", "write postgresql://user:password@host:5432/database"),
+        ("postgresql://[::1", "write postgresql://user:password@host:5432/database"),
+    ],
+)
+def test_what_is_no_database_is_explained(
+    database: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line that says what would be one."""
+    assert main(["--db", database]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert told in line
+
+
 @pytest.mark.parametrize("port", ["70000", "-1", "x"])
 def test_a_port_is_a_port(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Anything else is refused with a sentence."""
