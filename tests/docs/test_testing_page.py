@@ -25,7 +25,7 @@ def test_the_checker_of_the_page_is_content() -> None:
 def test_the_suites_can_be_imported_as_it_says() -> None:
     """In a fresh interpreter, where nothing was imported before."""
     done = subprocess.run(
-        [sys.executable, "-c", CHECKS["conformance"]], capture_output=True, text=True
+        [sys.executable, "-c", CHECKS["conformance"]], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
 
