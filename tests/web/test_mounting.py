@@ -144,6 +144,16 @@ async def test_every_route_is_found(alimi: Alimi, app: ASGIApp, style: Any) -> N
         assert patched.json()["read_at"] is not None
 
 
+@pytest.mark.parametrize("path", ["/", "/docs", "/no/such/thing"])
+async def test_a_visitor_at_no_path_is_led_on(app: ASGIApp, path: str) -> None:
+    """Also who opens the server's address in a browser: what this is, and where it is described."""
+    async with client(app, user=None) as visitor:
+        answer = await visitor.get(path)
+        assert answer.status_code == 404
+        assert "This is Alimi: /openapi.json" in answer.json()["detail"]
+        assert (await visitor.get("/openapi.json")).status_code == 200
+
+
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.__name__)
 async def test_the_stream_flows(alimi: Alimi, app: ASGIApp, style: Any) -> None:
     """hello at once, then what happens, through every framework and its middlewares."""

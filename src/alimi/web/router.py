@@ -108,7 +108,11 @@ class Router:
                 match = endpoint.pattern.fullmatch(path)
                 if match is not None:
                     return endpoint, match.groupdict()
-        raise Problem("not-found", "No such path.")
+        raise Problem(
+            "not-found",
+            "No such path. This is Alimi: /openapi.json, below its mount point, describes what is "
+            "here, and docs/http.md in its repository explains it.",
+        )
 
 
 def _readings(path: str, root: str) -> Iterator[str]:
