@@ -188,6 +188,8 @@ class Report(msgspec.Struct, frozen=True):
     dead_letters: int
     last_dead_letter: str | None
     drift: tuple[Drift, ...]
+    #: Why this seems to be an older or a foreign copy of the database.
+    doubt: str | None = None
 
 
 class Maintenance(Protocol):

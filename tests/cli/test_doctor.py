@@ -134,3 +134,24 @@ def test_a_running_server_is_not_disturbed(terminal: Terminal) -> None:
     assert look(terminal)[0] == 0
     assert terminal.ok("epoch") == before
     assert server.get("/readyz")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("happens", "said"), [("restored", "commits are missing"), ("brought", "-alimi")]
+)
+def test_g5_an_older_or_foreign_file_is_noticed(used: Terminal, happens: str, said: str) -> None:
+    """G5: what the next start would notice by itself is said before it, with what to do."""
+    database, beside = used.folder / "alimi.db", used.folder / "alimi.db-alimi"
+    if happens == "restored":
+        backup = database.read_bytes()
+        used.ok("notify", "2", "--text", "later")
+        database.write_bytes(backup)
+    else:
+        beside.unlink()
+    status, checks = look(used)
+    assert (status, checks["epoch"]["status"]) == (0, "warn")
+    assert said in checks["epoch"]["detail"]
+    assert "alimi epoch --new" in checks["epoch"]["advice"]
+    assert beside.exists() == (happens == "restored")
+    used.ok("epoch", "--new", "--yes")
+    assert "epoch" not in look(used)[1]

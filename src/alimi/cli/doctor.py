@@ -98,10 +98,19 @@ async def _of_database(config: Configuration) -> list[Check]:
 def _of_report(report: Report) -> Iterator[Check]:
     yield Check("ok", "database", report.database)
     yield Check("ok", "schema", f"{report.schema}, the newest; epoch {report.epoch}")
+    if report.doubt is not None:
+        yield _of_doubt(report.doubt)
     yield _of_counts(report)
     yield _of_durability(report.durability)
     yield _of_outbox(report)
     yield _of_dead_letters(report)
+
+
+def _of_doubt(doubt: str) -> Check:
+    return Check(
+        "warn", "epoch", f"this is an older or a foreign copy: {doubt}",
+        "if it was restored, stop what uses it and run `alimi epoch --new`; the next start does it",
+    )  # fmt: skip
 
 
 def _of_counts(report: Report) -> Check:

@@ -164,7 +164,8 @@ _MEANINGS = {
     "retention.rows": "Notifications kept in one inbox, the newest; none keeps all.",
     "retention.tombstone_days": "How long deletions are remembered: a reader that was away for "
     "longer reloads its inbox.",
-    "retention.key_days": "How long a key is remembered, so that a repeated event is dropped.",
+    "retention.key_days": "How long a key is remembered at least, so that a repeated event is "
+    "dropped.",
 }
 
 

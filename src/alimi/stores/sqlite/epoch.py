@@ -36,6 +36,10 @@ def sidecar_path(database: Path) -> Path:
     return database.with_name(database.name + "-alimi")
 
 
+#: The epoch and the highest count.
+Memory = tuple[str, int]
+
+
 class Sidecar:
     """The memory beside the file; written whole by one call after each commit, never mapped.
 
@@ -52,12 +56,9 @@ class Sidecar:
         except OSError as error:
             self._give_up(error)
 
-    def recall(self) -> tuple[str, int] | None:
-        """The remembered epoch and count, or None when there is no memory."""
-        data = self._read()
-        if len(data) < _SIZE or not data.startswith(_MAGIC):
-            return None
-        return data[_EPOCH].decode("ascii", "replace"), _COUNT.unpack_from(data, _COUNT_AT)[0]
+    def recall(self) -> Memory | None:
+        """What is remembered, or None when there is no memory."""
+        return _decoded(self._read())
 
     @property
     def works(self) -> bool:
@@ -97,26 +98,48 @@ class Sidecar:
             self._file = None
 
 
+def _decoded(data: bytes) -> Memory | None:
+    if len(data) < _SIZE or not data.startswith(_MAGIC):
+        return None
+    return data[_EPOCH].decode("ascii", "replace"), _COUNT.unpack_from(data, _COUNT_AT)[0]
+
+
+def glance(database: Path) -> Memory | None:
+    """What is remembered beside a database; creates nothing.
+
+    To be read before the database: what is committed in between is then no sign of anything.
+    """
+    try:
+        return _decoded(sidecar_path(database).read_bytes())
+    except OSError:
+        return None
+
+
 def check(db: sqlite3.Connection, sidecar: Sidecar) -> None:
     """Compare file and memory; call it inside a write transaction, so that neither moves."""
     remembered = sidecar.recall()
     if not sidecar.works:
         return
+    _, count = db.execute(SQL["identity"]).fetchone()
+    doubt = doubts(db, remembered)
+    if doubt is not None:
+        if count > 0:
+            log.warning(
+                "this database is an older or a foreign copy (%s): clients will reload their"
+                " inboxes",
+                doubt,
+            )
+        renew(db, sidecar)
+
+
+def doubts(db: sqlite3.Connection, remembered: Memory | None) -> str | None:
+    """Why this file is not the one that is remembered; None when it is."""
     epoch, count = db.execute(SQL["identity"]).fetchone()
-    if remembered is not None and remembered[0] == epoch and remembered[1] <= count:
-        return
-    if count > 0:
-        log.warning(
-            "this database is an older or a foreign copy (%s): clients will reload their inboxes",
-            _reason(remembered, epoch),
-        )
-    renew(db, sidecar)
-
-
-def _reason(remembered: tuple[str, int] | None, epoch: str) -> str:
     if remembered is None:
         return "it came without its -alimi file"
-    return "commits are missing" if remembered[0] == epoch else "its epoch is another"
+    if remembered[0] != epoch:
+        return "its epoch is another"
+    return "commits are missing" if remembered[1] > count else None
 
 
 def renew(db: sqlite3.Connection, sidecar: Sidecar) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from msgspec import structs
+
 from alimi.errors import SchemaMissing
 from alimi.model import now_ms
 from alimi.store import Drift, Report
@@ -74,9 +76,11 @@ def _sidecar(path: Path) -> Iterator[epoch.Sidecar]:
 def inspect(path: Path, synchronous: Synchronous) -> Report:
     """Look, change nothing."""
     _must_exist(path)
+    remembered = epoch.glance(path)
     with closing(connect_reader(path)) as db, snapshot(db):
         schema.check(db)
-        return _report(db, path, synchronous)
+        report = _report(db, path, synchronous)
+        return structs.replace(report, doubt=epoch.doubts(db, remembered))
 
 
 def _must_exist(path: Path) -> None:
