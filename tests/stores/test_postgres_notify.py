@@ -242,6 +242,7 @@ for _ in range(33):
         ({"target": {"id": 1, "image": 7}}, "target.image"),
         ({"data": [1]}, "data is a JSON object"),
         ({"data": {"x": DEEP}}, "data is more than 32"),
+        ({"data": {"x": 10**400}}, "data holds a number"),
         ({"data": {"x": "y" * 16_384}}, "data is 16392 bytes"),
     ],
 )
@@ -309,6 +310,14 @@ def test_a_search_path_of_its_own_does_not_matter(db: Db) -> None:
     db.execute("""SELECT public.alimi_notify('a', '{1}', '{"en": "x"}', data => '{"a": [1]}')""")
     db.execute("SET search_path = public")
     assert len(waiting(db)) == 1
+
+
+def test_backslashes_are_ours_whatever_the_session_says(db: Db) -> None:
+    """G4: under an old application's standard_conforming_strings a key means the same event."""
+    db.execute("SET standard_conforming_strings = off")
+    notify(db, **FULL)
+    db.execute("RESET standard_conforming_strings")
+    assert waiting(db)[0]["event_id"] == event_from_parts(**FULL).id
 
 
 def test_it_notifies_nobody_before_the_commit(db: Db) -> None:

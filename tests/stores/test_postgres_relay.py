@@ -258,6 +258,19 @@ BAD: dict[str, tuple[str, ...]] = {
     "an over-long recipient": ("recipients", "ARRAY[repeat('x', 129)]"),
     "an unknown type": ("type", "'foo'"),
     "a retraction about nothing": ("type", "'retract'"),
+    "recipients in rows and columns": ("recipients", "'{{anna},{ben}}'"),
+    "texts twice, the first are none": (
+        "content", """'{"texts": 5, "texts": {"en": "x"}}'"""
+    ),
+    "a number without bound": ("content", """'{"texts": {"en": "x"}, "data": {"n": 1e400}}'"""),
+    "a depth without end": (
+        "content",
+        """('{"texts": {}, "data": ' || repeat('{"a":', 99) || '1' || repeat('}', 100))::json""",
+    ),
+    "a signal that nobody can decode": ("type", "'signal', content = '1e999'"),
+    "a signal with half a character": ("type", r"""'signal', content = '"\ud800"'"""),
+    "a moment that no calendar has": ("created_at", "99999999999999999"),
+    "an end that no calendar has": ("expires_at", "9223372036854775807"),
     "an id that no index holds": (
         "event_id", "(SELECT string_agg(md5(n::text), '') FROM generate_series(1, 500) AS n)"
     ),
@@ -290,6 +303,14 @@ async def test_a_null_character_is_sound(store: PostgresStore, db: asyncpg.Conne
     await db.execute("UPDATE alimi_outbox SET content = $1", odd)
     (applied,) = await settle(store)
     assert applied.changes[0].items[0].content.texts == {"en": "a\0b\\u0000"}  # type: ignore[union-attr]
+
+
+async def test_g1_an_array_may_begin_anywhere(store: PostgresStore, db: asyncpg.Connection) -> None:
+    """G1: recipients of an array whose first place is not 1 are told like all others, once."""
+    await write(db, "odd")
+    await db.execute("UPDATE alimi_outbox SET recipients = '[0:2]={anna,ben,anna}'")
+    assert (await store.apply(10)).notifications == 2
+    assert [await ids(store, each) for each in ("anna", "ben")] == [["odd1"]] * 2
 
 
 async def test_events_about_many_matters_go_together(store: PostgresStore) -> None:

@@ -11,7 +11,11 @@
 CREATE FUNCTION alimi_json(value jsonb, what text, depth integer DEFAULT 32) RETURNS text
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 BEGIN
-    IF jsonb_typeof(value) NOT IN ('object', 'array') THEN
+    IF jsonb_typeof(value) = 'number' AND abs(value::numeric) >= 1.8e308 THEN
+        RAISE EXCEPTION '% holds a number of more than 308 digits', what USING
+            ERRCODE = 'invalid_parameter_value',
+            HINT = 'Readers know the numbers of JavaScript: pass a text.';
+    ELSIF jsonb_typeof(value) NOT IN ('object', 'array') THEN
         RETURN value::text;
     ELSIF depth = 0 THEN
         RAISE EXCEPTION '% is more than 32 levels deep', what USING
@@ -34,7 +38,8 @@ $$;
 
 -- A short text without control characters; answers it.
 CREATE FUNCTION alimi_short(value text, what text, longest integer) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT SET standard_conforming_strings = on
+AS $$
 BEGIN
     IF value IS NOT NULL AND length(value) BETWEEN 1 AND longest
         AND value !~ '[\x01-\x1f\x7f]'
@@ -50,7 +55,8 @@ $$;
 
 -- A url that a click may follow; answers it.
 CREATE FUNCTION alimi_url(url text, what text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT SET standard_conforming_strings = on
+AS $$
 DECLARE
     wrong text;
 BEGIN
@@ -164,7 +170,8 @@ $$;
 
 -- A UUID: version 7, rising with time, or version 8 that follows from the key alone.
 CREATE FUNCTION alimi_event_id(key text, now bigint) RETURNS uuid
-LANGUAGE sql VOLATILE SET search_path FROM CURRENT AS $$
+LANGUAGE sql VOLATILE SET search_path FROM CURRENT SET standard_conforming_strings = on
+AS $$
     SELECT encode(CASE WHEN key IS NULL
         THEN set_byte(raw, 6, get_byte(raw, 6) & 15 | 112)
         ELSE set_byte(set_byte(raw, 6, get_byte(raw, 6) & 15 | 128), 8, get_byte(raw, 8) & 63 | 128)

@@ -22,13 +22,38 @@ LANGUAGE sql IMMUTABLE AS $$
         % p_partitions)::integer
 $$;
 
+-- What jsonb keeps silent about and other readers stumble over: a name twice in an object, numbers
+-- and depths without bound.  Half a character raises.
+CREATE FUNCTION alimi_is_tame(p_value json, p_depth integer DEFAULT 40) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN CASE json_typeof(p_value)
+        WHEN 'object' THEN p_depth > 0 AND (
+            SELECT count(*) = count(DISTINCT e.key)
+                AND coalesce(bool_and(alimi_is_tame(e.value, p_depth - 1)), true)
+            FROM json_each(p_value) AS e)
+        WHEN 'array' THEN p_depth > 0 AND (
+            SELECT coalesce(bool_and(alimi_is_tame(e.value, p_depth - 1)), true)
+            FROM json_array_elements(p_value) AS e)
+        WHEN 'number' THEN abs(p_value::text::numeric) < 1.8e308
+        ELSE p_value::jsonb IS NOT NULL
+    END;
+END
+$$;
+
+-- \u0000 may stand inside a text, and whoever looks into it refuses it.
+CREATE FUNCTION alimi_without_nul(p_value json) RETURNS json LANGUAGE sql IMMUTABLE
+SET standard_conforming_strings = on AS $$
+    SELECT regexp_replace(p_value::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1', 'g')::json
+$$;
+
 -- Whether every reader can decode it; asked of rows that Alimi has not checked itself.
 CREATE FUNCTION alimi_is_content(p_content json) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    -- \u0000 may stand inside a text, and jsonb refuses it.
-    body jsonb := regexp_replace(p_content::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1', 'g')::jsonb;
+    given json := alimi_without_nul(p_content);
+    body jsonb := given;
 BEGIN
-    RETURN jsonb_typeof(body) = 'object'
+    RETURN jsonb_typeof(body) = 'object' AND alimi_is_tame(given)
         AND coalesce(jsonb_typeof(body -> 'texts'), '') = 'object'
         AND NOT jsonb_path_exists(body, 'strict $.texts.* ? (@.type() != "string")')
         AND coalesce(jsonb_typeof(body -> 'url'), 'null') IN ('null', 'string')
@@ -40,8 +65,8 @@ END
 $$;
 
 CREATE FUNCTION alimi_are_recipients(p_recipients text[]) RETURNS boolean
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT NOT EXISTS (
+LANGUAGE sql IMMUTABLE SET standard_conforming_strings = on AS $$
+    SELECT coalesce(array_ndims(p_recipients), 1) = 1 AND NOT EXISTS (
         SELECT 1 FROM unnest(p_recipients) AS r
         WHERE r IS NULL OR length(r) NOT BETWEEN 1 AND 128 OR r ~ '[\x01-\x1f\x7f]')
 $$;
@@ -63,6 +88,12 @@ BEGIN
         RAISE data_exception USING MESSAGE = 'an event needs a category';
     ELSIF p_row.type = 'event' AND NOT alimi_is_content(p_row.content) THEN
         RAISE data_exception USING MESSAGE = 'content is not {"texts": {locale: text}, ...}';
+    ELSIF p_row.type = 'signal' AND NOT alimi_is_tame(alimi_without_nul(p_row.content)) THEN
+        RAISE data_exception USING MESSAGE = 'content is not JSON that every reader can decode';
+    ELSIF least(p_row.created_at, p_row.expires_at) < 0
+        OR greatest(p_row.created_at, p_row.expires_at) > 253402300799999
+    THEN
+        RAISE data_exception USING MESSAGE = 'times are milliseconds from 1970 to 9999';
     END IF;
 END
 $$;
@@ -217,7 +248,9 @@ BEGIN
         FROM gone AS g, unnest(g.recipients) WITH ORDINALITY AS u (recipient, place)
         WHERE g.type = 'event' AND (g.expires_at IS NULL OR g.expires_at > p_now)
             AND (keys.o_dropped IS NULL OR g.seq <> ALL (keys.o_dropped))
-            AND (NOT p_careful OR u.place = array_position(g.recipients, u.recipient))
+            -- The first place of an array need not be 1.
+            AND (NOT p_careful OR u.place = 1 - array_lower(g.recipients, 1)
+                + array_position(g.recipients, u.recipient))
     ), item AS MATERIALIZED (
         SELECT seq, recipient, row_number() OVER w AS n, count(*) OVER (PARTITION BY recipient) AS total
         FROM wanted WHERE NOT owned WINDOW w AS (PARTITION BY recipient ORDER BY txid, seq)
