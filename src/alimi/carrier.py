@@ -243,6 +243,8 @@ class Carrier:
         batch = list(self._waiting.values())
         self._waiting.clear()
         if self._owes_look:
+            # What is dropped from here on owes another one.
+            self._owes_look = False
             batch.append(Look())
         return batch
 
@@ -258,6 +260,9 @@ class Carrier:
                 await self._live(await self._linked())
             except (LinkError, TimeoutError, OSError) as error:
                 self._note_trouble(str(error) or type(error).__name__)
+            except Exception as error:  # a server that speaks nonsense; the task's owner logs it
+                self._note_trouble(type(error).__name__)
+                raise
             finally:
                 known = self._tried.is_set()
                 self._tried.set()
@@ -331,8 +336,10 @@ class Carrier:
                 probe_at = clock() + self._patience.probe
 
     async def _send(self, link: Link) -> None:
+        if link.gone.done():
+            return  # nobody would hear it: what waits is kept or looked up, see `_unlink`
         batch = self._take()
-        if batch and not link.gone.done():
+        if batch:
             self._unsure = True
             self._unsure_hangups += [said for said in batch if isinstance(said, HangUp)]
             del self._unsure_hangups[:-_MOST_WAITING]
@@ -343,8 +350,6 @@ class Carrier:
             self._rest.set()
 
     def _count_sent(self, batch: Sequence[Said]) -> None:
-        if isinstance(batch[-1], Look):
-            self._owes_look = False
         for said in batch:
             self._metrics.bus_sent.labels(_WHAT[type(said)]).inc()
 

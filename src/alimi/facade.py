@@ -142,7 +142,7 @@ class Alimi:
         if within is not None:
             await self._write([signal], within)
             return
-        await self._publish([SignalTo(to, name, data) for to in signal.recipients])
+        await self._publish([SignalTo(to, name, signal.data) for to in signal.recipients])
 
     def record_signal(self, to: object, name: str, data: Any = None, *, within: Any) -> None:
         """`signal` for synchronous code."""
@@ -399,12 +399,13 @@ def _retraction(about: str, to: object) -> Retraction:
 def _signal(to: object, name: str, data: Any) -> Signal:
     bounded_text(name, "a signal's name", MAX_NAME)
     try:
-        size = len(msgspec.json.encode(data))
+        told = msgspec.json.encode(data)
     except (TypeError, ValueError, UnicodeError) as error:
         raise InvalidInput(f"a signal's data must be plain JSON: {error}") from None
-    if size > MAX_SIGNAL:
-        raise InvalidInput(f"a signal's data is at most {MAX_SIGNAL} bytes of JSON, not {size}")
+    if len(told) > MAX_SIGNAL:
+        raise InvalidInput(f"a signal's data is at most {MAX_SIGNAL} bytes, not {len(told)}")
     recipients = normalise_recipients(to)
     if len(recipients) > MAX_SIGNAL_RECIPIENTS:
         raise InvalidInput(f"a signal goes to at most {MAX_SIGNAL_RECIPIENTS} recipients")
-    return Signal(name, recipients, data)
+    # As it is now: the caller may go on to change what was given.
+    return Signal(name, recipients, msgspec.json.decode(told))

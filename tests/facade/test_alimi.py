@@ -384,6 +384,20 @@ def test_a_database_that_cannot_work_is_refused(database: object) -> None:
         Alimi(database)
 
 
+async def test_a_signal_is_told_as_it_was_given(alimi: Alimi) -> None:
+    """Who changes and sends one object again and again is heard each time."""
+    stream = OpenStream(alimi, 2)
+    await stream.until(lambda reader: reader.cursor)
+    data = {"step": 0}
+    for step in range(3):
+        data["step"] = step
+        await alimi.signal(2, "moved", data)
+    data["step"] = 9
+    reader = await stream.until(lambda reader: len(reader.signals) == 3)
+    assert [each["data"]["step"] for each in reader.signals] == [0, 1, 2]
+    await stream.leave()
+
+
 async def test_signals_are_bounded(alimi: Alimi) -> None:
     """G8: a signal is a hint to refetch; it carries at most 1 KB of plain JSON."""
     for data in ("x" * 2_000, object()):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from json.encoder import encode_basestring_ascii
 from typing import Any, Protocol
 
@@ -214,11 +215,9 @@ def _pack_hints(hints: Sequence[Hint]) -> Iterator[str]:
 
 
 def _pack_signals(signals: Sequence[SignalTo]) -> Iterator[str]:
-    """One signal to many recipients is written once for as many as fit."""
-    alike: dict[tuple[str, int], list[SignalTo]] = {}
-    for signal in signals:
-        alike.setdefault((signal.name, id(signal.data)), []).append(signal)
-    for group in alike.values():
+    """One signal to many recipients is written once for as many as fit; the order is kept."""
+    for _, alike in groupby(signals, lambda signal: (signal.name, id(signal.data))):
+        group = list(alike)
         empty = _ascii(_Signal([], group[0].name, group[0].data))
         quoted = ((encode_basestring_ascii(signal.recipient),) for signal in group)
         for part in _parts(quoted, _MOST_BYTES - len(empty)):
