@@ -24,6 +24,7 @@ VALUES: dict[str, Any] = {
     "claim_bulk": (),
     "unclaim": (0, 1, 2),
     "weigh_version": {"recipient": "x", "version": 1, "seen_upto": 0},
+    "newest_of_version": {"recipient": "x", "version": 1, "limit": 1},
     "unseen_between": ("x", 0, 1),
     "unread_about": ("a", 1),
     "unread_about_of": ("a", "[]", 1),

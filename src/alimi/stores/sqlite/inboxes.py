@@ -51,12 +51,19 @@ def save(db: sqlite3.Connection, inboxes: Iterable[Inbox]) -> None:
 
 
 def stamp(
-    db: sqlite3.Connection, inbox: Inbox, assign: str, where: str, values: dict[str, Any]
+    db: sqlite3.Connection,
+    inbox: Inbox,
+    assign: str,
+    where: str,
+    values: dict[str, Any],
+    *,
+    weightless: bool = False,
 ) -> int:
     """Change the rows of `where` under one new version of their inbox; answers how many.
 
     Counts move by what the rows weigh after the change less what they weighed before it, so they
-    are right whatever was changed.  The caller saves the inbox.
+    are right whatever was changed.  `weightless`: they weigh nothing then and need not be read.
+    The caller saves the inbox.
     """
     known = {**values, "recipient": inbox.recipient, "seen_upto": inbox.seen_upto}
     count, unread, unseen = db.execute(SQL["weigh"].format(where=where), known).fetchone()
@@ -64,9 +71,12 @@ def stamp(
         return 0
     known["version"] = inbox.version = inbox.version + 1
     db.execute(SQL["stamp"].format(assign=assign, where=where), known)
-    count, unread_now, unseen_now = db.execute(SQL["weigh_version"], known).fetchone()
-    inbox.unread += unread_now - unread
-    inbox.unseen += unseen_now - unseen
+    inbox.unread -= unread
+    inbox.unseen -= unseen
+    if not weightless:
+        _, unread_now, unseen_now = db.execute(SQL["weigh_version"], known).fetchone()
+        inbox.unread += unread_now
+        inbox.unseen += unseen_now
     return int(count)
 
 
@@ -79,7 +89,7 @@ _BURIED = (
 
 def bury(db: sqlite3.Connection, inbox: Inbox, now: int, where: str, values: dict[str, Any]) -> int:
     """Turn rows into tombstones under one new version."""
-    count = stamp(db, inbox, _BURIED, where, {**values, "now": now})
+    count = stamp(db, inbox, _BURIED, where, {**values, "now": now}, weightless=True)
     inbox.kept -= count
     return count
 

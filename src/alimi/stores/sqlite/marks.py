@@ -29,6 +29,8 @@ _ASSIGN: dict[Action, str] = {
     "archive": "archived_at = :now",
     "unarchive": "archived_at = NULL",
 }
+#: What is read is seen too, and what is archived counts for nothing.
+_WEIGHTLESS: tuple[Action, ...] = ("read", "archive")
 #: How many ids an answer names.
 MAX_IDS = 100
 
@@ -53,12 +55,17 @@ def _change(tx: Transaction, inbox: Inbox, mark: Mark) -> tuple[int, tuple[str, 
     if mark.action == "delete":
         count = inboxes.bury(tx.db, inbox, tx.now, where, values)
     else:
-        count = inboxes.stamp(tx.db, inbox, _ASSIGN[mark.action], where, values)
+        light = mark.action in _WEIGHTLESS
+        assign = _ASSIGN[mark.action]
+        count = inboxes.stamp(tx.db, inbox, assign, where, values, weightless=light)
     if count == 0:
         return 0, ()
     inboxes.save(tx.db, [inbox])
     named = {"recipient": inbox.recipient, "version": inbox.version, "limit": MAX_IDS}
-    (ids,) = tx.db.execute(SQL["ids_of_version"], named).fetchone()
+    # To sort thousands for the sake of the newest hundred took as long as to count them.
+    live = count > MAX_IDS and mark.action != "delete"
+    query = SQL["newest_of_version" if live else "ids_of_version"]
+    (ids,) = tx.db.execute(query, named).fetchone()
     return count, tuple(msgspec.json.decode(ids))
 
 

@@ -49,6 +49,14 @@ SELECT json_group_array(id) FROM (
     WHERE recipient = :recipient AND version = :version ORDER BY content_version DESC LIMIT :limit
 );
 
+-- name: newest_of_version
+-- The same of so many rows that most of the newest are among them; live ones only.
+SELECT json_group_array(id) FROM (
+    SELECT id FROM alimi_notifications
+    WHERE recipient = :recipient AND +version = :version AND deleted_at IS NULL
+    ORDER BY content_version DESC LIMIT :limit
+);
+
 -- name: unseen_between
 -- How many live rows a move of the seen watermark would newly pass.
 SELECT count(*) FROM alimi_notifications

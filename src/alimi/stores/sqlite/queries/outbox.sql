@@ -54,11 +54,13 @@ DELETE FROM alimi_outbox WHERE lane = ? AND seq BETWEEN ? AND ?;
 
 -- name: withdraw_bulk
 -- A retraction overtakes what waits in the bulk lane: take its recipients out of earlier pieces.
+-- A body without the name in it, and without a backslash that may hide it, need not be parsed.
 UPDATE alimi_outbox SET recipients = CASE WHEN :only IS NULL THEN '[]' ELSE (
     SELECT json_group_array(value) FROM json_each(recipients)
     WHERE value NOT IN (SELECT value FROM json_each(:only))
 ) END
 WHERE lane = 1 AND seq < :seq
+    AND (instr(body, :about) OR instr(body, '\'))
     AND CASE WHEN json_valid(body) THEN json_extract(body, '$.about') END = :about;
 
 -- name: waiting
