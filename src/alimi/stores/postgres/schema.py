@@ -13,6 +13,9 @@ NEWEST = len(MIGRATIONS)
 #: (docs/upgrades.md).
 OLDEST = 4  # the relay is a function since then
 
+#: Whatever the role's default: what others did before they let go of the lock has to be seen.
+_PLAIN = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE"
+
 
 async def look(connection: asyncpg.Connection) -> Found:
     """Which schema the database has, and since which code it can be used."""
@@ -38,6 +41,7 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
     done: list[str] = []
     while True:
         async with connection.transaction():
+            await connection.execute(_PLAIN)
             await connection.execute(SQL["lock_schema"])
             todo = pending(await look(connection))
             if not todo:
@@ -58,5 +62,7 @@ def as_script(migrations: list[Migration]) -> str:
     for each in migrations:
         note = SQL["note_migration"].replace("$1, $2", f"{each.number}, '{each.name}'")
         note = note.replace("$3", str(each.compatible_from))
-        parts.append(f"BEGIN;\n{SQL['lock_schema']};\n{each.sql.strip()}\n\n{note};\nCOMMIT;\n")
+        parts.append(
+            f"BEGIN;\n{_PLAIN};\n{SQL['lock_schema']};\n{each.sql.strip()}\n\n{note};\nCOMMIT;\n"
+        )
     return "\n".join(parts)

@@ -12,7 +12,7 @@ import asyncpg
 from alimi.model import now_ms
 from alimi.store import Drift, Report
 from alimi.stores.postgres import epoch, schema
-from alimi.stores.postgres.connections import as_alimi_error, snapshot
+from alimi.stores.postgres.connections import as_alimi_error, snapshot, transaction
 from alimi.stores.postgres.epoch import Epoch
 from alimi.stores.postgres.sql import SQL
 from alimi.stores.postgres.target import Target
@@ -50,7 +50,8 @@ def pending_sql(target: Target) -> str:
 async def renew_epoch(connection: asyncpg.Connection) -> str:
     """A new identity for the store."""
     await schema.check(connection)
-    stored = await epoch.renew(connection)
+    async with transaction(connection):
+        stored = await epoch.renew(connection)
     return await _whole(connection, stored)
 
 

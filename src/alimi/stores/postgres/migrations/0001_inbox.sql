@@ -154,6 +154,8 @@ $$;
 
 -- Which life of the server this is.  After a crash, be it of one backend, the id of a transaction
 -- that had not reached the log is given again to another; statistics begin anew with each recovery.
+-- As numbers, which no session's time zone changes.
 CREATE FUNCTION alimi_life() RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT concat_ws(' ', alimi_server(), pg_postmaster_start_time(), stats_reset) FROM pg_stat_bgwriter
+    SELECT concat_ws(' ', alimi_server(), extract(epoch FROM pg_postmaster_start_time()),
+        extract(epoch FROM stats_reset)) FROM pg_stat_bgwriter
 $$;

@@ -140,6 +140,21 @@ BEGIN
 END
 $$;
 
+-- Rows that came out of a dump bear ids of transactions that are still to come on this server.  They
+-- are older than all that was written here, and go in the order of their numbers.
+CREATE FUNCTION alimi_welcome_restored(p_part smallint) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    restored bigint;
+BEGIN
+    SELECT max(seq) INTO restored FROM alimi_outbox
+    WHERE part = p_part AND lane = ANY ('{0,1}') AND txid >= pg_snapshot_xmax(pg_current_snapshot());
+    IF restored IS NOT NULL THEN
+        UPDATE alimi_outbox SET txid = '0'
+        WHERE part = p_part AND lane = ANY ('{0,1}') AND seq <= restored;
+    END IF;
+END
+$$;
+
 -- What a batch has done so far.
 -- facts: for each of the inboxes before, version, floor, seen_upto, seen_version, unread, unseen; an
 -- inbox may come twice, then the last facts hold.  withdrawn: inboxes that lost rows.
@@ -187,7 +202,7 @@ BEGIN
     IF (SELECT value <> '1' FROM alimi_meta WHERE name = 'partitions') THEN
         -- Relays of other partitions may be at the same keys.
         PERFORM pg_advisory_xact_lock('alimi_keys'::regclass::oid::integer, hash) FROM (
-            SELECT DISTINCT hashtext(key) AS hash FROM alimi_outbox
+            SELECT DISTINCT hashtext(key) & 1023 AS hash FROM alimi_outbox
             WHERE ctid = ANY (p_rows) AND key IS NOT NULL ORDER BY 1
         ) AS k;
     END IF;
@@ -577,6 +592,7 @@ BEGIN
         p_seqs := '{0,0}';
         p_late := '{}'; p_late_seqs := '{}'; p_bulk_late := '{}'; p_bulk_late_seqs := '{}';
         o_state := 'anew';
+        PERFORM alimi_welcome_restored(p_part::smallint);
     END IF;
 
     claim := alimi_claim(p_part::smallint, 0::smallint, p_limit, p_txids[1]::xid8, p_seqs[1],

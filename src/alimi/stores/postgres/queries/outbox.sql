@@ -56,8 +56,9 @@ SELECT EXISTS (SELECT 1 FROM alimi_notifications WHERE id = ANY ($1))
 
 -- name: lock_keys
 -- Others with one of these keys wait; in one order, so that nobody waits for somebody who waits.
+-- Of few locks, which other keys share: one for each key would fill the server's table of locks.
 SELECT pg_advisory_xact_lock('alimi_keys'::regclass::oid::integer, hash)
-FROM (SELECT DISTINCT hashtext(key) AS hash FROM unnest($1::text[]) AS key ORDER BY 1) AS k;
+FROM (SELECT DISTINCT hashtext(key) & 1023 AS hash FROM unnest($1::text[]) AS key ORDER BY 1) AS k;
 
 -- name: used_keys
 -- Who used these keys: an applied event, or one that waits.  The last one told is the oldest.
