@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from alimi.errors import StoreBusy
 from alimi.model import Applied, Retraction, now_ms
-from alimi.stores.postgres import PostgresStore
+from alimi.stores.postgres import PostgresStore, apply
 from alimi.stores.postgres.outbox import part_of
 from alimi.testing.stores.harness import audit, event, fill, ids, read, settle
 
@@ -128,6 +128,27 @@ async def test_missing_the_lock_is_not_the_same_as_nothing_to_do(
         applied = await store.apply(10)
         assert (applied.entries, applied.more) == (0, True)
     assert (await store.apply(10)).notifications == 1
+
+
+async def test_what_another_relay_takes_at_once_is_left_to_it(
+    store: PostgresStore, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bystander looks twice, so the cluster's traffic costs it two looks and no batch."""
+    bystander = PostgresStore(postgres_url)
+    await bystander.open()
+    await store.append([event()])
+    still_waits = apply._still_waits
+
+    async def taken_meanwhile(*given: Any) -> bool:
+        assert (await store.apply(10)).notifications == 1
+        await store.append([event()])
+        return await still_waits(*given)
+
+    monkeypatch.setattr(apply, "_still_waits", taken_meanwhile)
+    assert not await bystander.pending()
+    monkeypatch.setattr(apply, "_still_waits", still_waits)
+    assert await bystander.pending()  # G1: nobody took the second, so it does
+    await bystander.close()
 
 
 async def buffers(db: asyncpg.Connection, *bounds: Any) -> int:

@@ -6,7 +6,8 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
@@ -33,6 +34,8 @@ SHOWN = 200
 #: Another relay is at work: the first pause before the next try, the longest, and for how long.
 _PAUSES = (0.001, 0.03)
 _PATIENCE = 0.25
+#: How long another relay has to take what waits, before this one does.
+_GRACE = 0.025
 #: How often a claim goes without its bound: a net, should a bound ever be wrong.
 _ANEW_SECONDS = 60.0
 
@@ -47,6 +50,7 @@ class Relay:
         self._epoch = epoch
         self._parts: dict[int, _Part] = {}
         self._next = 0
+        self._pause = _PAUSES[0]
 
     async def apply(self, partitions: int, limit: int) -> Applied:
         """One batch of the next partition that nobody else is at.
@@ -55,20 +59,34 @@ class Relay:
         nothing was done does not mean that nothing is left.
         """
         until = time.monotonic() + _PATIENCE
-        pause = _PAUSES[0]
         while True:
             applied = await self._any(partitions, limit)
             if applied is not None:
+                self._pause = _PAUSES[0]
                 return applied
             if time.monotonic() >= until:
                 return Applied(more=True)
-            await asyncio.sleep(random.uniform(pause / 2, pause))
-            pause = min(pause * 2, _PAUSES[1])
+            await asyncio.sleep(random.uniform(self._pause / 2, self._pause))
+            self._pause = min(self._pause * 2, _PAUSES[1])
 
-    async def pending(self, partitions: int) -> bool:
-        """Whether a batch of any partition might find something."""
+    async def pending(self, partitions: int, *, at_once: bool) -> bool:
+        """Whether a batch of any partition might find something.
+
+        Unless asked at once, what another relay takes within a moment does not count: in a large
+        cluster somebody is always at work, and to join in would cost each node a part of it all.
+        """
+        waiting = {}
         for number in range(partitions):
-            if await self._lane.read(self._part(number).pending):
+            first = await self._lane.read(self._part(number).first)
+            if first is not None and (at_once or first.is_unknown):
+                return True
+            if first is not None:
+                waiting[number] = first
+        if not waiting:
+            return False
+        await asyncio.sleep(_GRACE)
+        for number, first in waiting.items():
+            if await self._lane.read(partial(_still_waits, number, first)):
                 return True
         return False
 
@@ -148,17 +166,36 @@ class _Part:
             *_columns(bulk),
         )
 
-    async def pending(self, connection: asyncpg.Connection) -> bool:
-        """Whether anything lies behind the bounds."""
+    async def first(self, connection: asyncpg.Connection) -> First | None:
+        """What waits behind the bounds, or on a server of which they are not."""
         due = self._is_due
         main, bulk = (Position(), Position()) if due else (self._main, self._bulk)
-        found = await connection.fetchval(
+        is_known, *first = await connection.fetchrow(
             SQL["pending"], self._number, str(main.txid), main.seq, *_columns(main),
             str(bulk.txid), bulk.seq, *_columns(bulk), self._server,
         )  # fmt: skip
-        if due and not found:
+        if not is_known:
+            return First()
+        if due and first[0] is None:
             self._anew_at = time.monotonic()
-        return bool(found)
+        return None if first[0] is None else First(*first)
+
+
+class First(NamedTuple):
+    """One row that waits; none where another server has to be asked anew."""
+
+    lane: int | None = None
+    txid: str | None = None
+    seq: int | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is not known if anything waits."""
+        return self.lane is None
+
+
+async def _still_waits(number: int, first: First, connection: asyncpg.Connection) -> bool:
+    return bool(await connection.fetchval(SQL["still_waits"], number, *first))
 
 
 def _columns(position: Position) -> tuple[list[str], list[int]]:

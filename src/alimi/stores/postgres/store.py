@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import asyncpg
@@ -35,6 +36,9 @@ from alimi.stores.postgres.target import Target
 
 #: Writes, and reads, that may wait at once; each holds a few hundred bytes to a few kilobytes.
 QUEUE_BOUND = 10_000
+#: After a record in a transaction of our own: for how long what waits may be that, and is not left
+#: to other relays.
+_OWN_SECONDS = 2.0
 
 
 class PostgresStore:
@@ -45,6 +49,7 @@ class PostgresStore:
         self._bound = queue_bound
         self._parts: dict[asyncio.AbstractEventLoop, _Parts] = {}
         self._place = within.Place(self._target)
+        self._recorded_at = float("-inf")
 
     @property
     def name(self) -> str:
@@ -101,7 +106,8 @@ class PostgresStore:
 
     async def pending(self) -> bool:
         """Whether `apply` might find something."""
-        return await self._open.relay.pending(self._place.here.partitions)
+        at_once = time.monotonic() - self._recorded_at < _OWN_SECONDS
+        return await self._open.relay.pending(self._place.here.partitions, at_once=at_once)
 
     async def waiting(self) -> Waiting:
         """What is in the outbox, from a real read."""
@@ -141,6 +147,7 @@ class PostgresStore:
 
     def write(self, joined: Joined, entries: Sequence[Entry]) -> Recording:
         """INSERT inside the application's transaction (G2)."""
+        self._recorded_at = time.monotonic()
         return within.write(self._place, joined, entries)
 
     async def migrate(self) -> list[str]:
