@@ -90,7 +90,7 @@ async def _of_database(config: Configuration) -> list[Check]:
     except (AlimiError, sqlite3.Error, OSError) as error:
         advice = "check the path, its permissions, and that it is Alimi's database"
         if path is None:
-            advice = "check the address, the password, and that the server is running"
+            advice = "check the address, the password, the rights, and that the server is running"
         return [Check("bad", "database", f"{where}: {error}", advice)]
     return list(_of_report(report))
 
@@ -101,7 +101,7 @@ def _of_report(report: Report) -> Iterator[Check]:
     if report.doubt is not None:
         yield _of_doubt(report.doubt)
     yield _of_counts(report)
-    yield _of_durability(report.durability)
+    yield _of_durability(report.durability, report.database.startswith("postgresql://"))
     yield _of_outbox(report)
     yield _of_dead_letters(report)
 
@@ -131,12 +131,16 @@ def _of_drift(drift: Drift) -> str:
     return f"{drift.recipient} has {kept} unread/unseen, rows say {counted}"
 
 
-def _of_durability(durability: str) -> Check:
+def _of_durability(durability: str, is_server: bool) -> Check:
     if durability.startswith(("FULL", "EXTRA")):
         advice = ""
     else:
-        advice = "set synchronous to FULL, unless a power cut may take the last seconds"
-    note = " (transactions of your application: the synchronous of its own connections)"
+        change = "turn on what it names" if is_server else "set synchronous to FULL"
+        advice = f"{change}, unless a power cut may take the last seconds"
+    own = (
+        "synchronous_commit of its own role" if is_server else "synchronous of its own connections"
+    )
+    note = f" (transactions of your application: the {own})"
     return Check("warn" if advice else "ok", "durability", durability + note, advice)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -58,6 +59,14 @@ LOST = (
 #: What tells that each transaction may be on another connection of the server.
 _POOLED = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
 _MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError)
+#: What somebody who sets it up meets, and what to do then.
+_ADVICE: dict[type[Exception], str] = {
+    asyncpg.InvalidCatalogNameError: "create it, then run `alimi migrate`, or name another",
+    asyncpg.InvalidAuthorizationSpecificationError: "check the user and password of the URL",
+    asyncpg.InsufficientPrivilegeError: "grant the rights that docs/postgres.md lists",
+    ConnectionRefusedError: "start the server, or check the host and port of the URL",
+    socket.gaierror: "check the host of the URL",
+}
 
 
 class Lane:
@@ -187,5 +196,12 @@ def as_alimi_error(error: BaseException) -> BaseException:
     if isinstance(error, (*TRANSIENT, asyncpg.LockNotAvailableError)):
         return StoreBusy()
     if isinstance(error, (*LOST, asyncpg.PostgresError, OSError, TimeoutError)):
-        return StoreError(f"{type(error).__name__}: {error}".rstrip(": "))
+        return StoreError(_told(error))
     return error
+
+
+def _told(error: Exception) -> str:
+    for kind, advice in _ADVICE.items():
+        if isinstance(error, kind):
+            return f"{error}: {advice}"
+    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -28,7 +28,12 @@ class Target:
     """A database, and how to connect to it."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise ConfigurationError(
+                "the URL of the database cannot be read: write postgresql://user:password@host/name"
+            ) from error
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         self._timeout = _number(options, ("connect_timeout", "timeout"), CONNECT_SECONDS)
         cache = _number(options, _CACHE, 100.0)
