@@ -84,7 +84,7 @@ async def test_g4_a_life_is_one_in_every_time_zone(db: asyncpg.Connection) -> No
 async def test_g8_keys_do_not_fill_the_table_of_locks(
     store: PostgresStore, db: asyncpg.Connection
 ) -> None:
-    """G8: the table of locks is the whole cluster's: all keys of all nodes share a bound of them."""
+    """G8: the table of locks is the whole cluster's: all keys of all nodes share a few of them."""
     async with db.transaction():
         await db.execute(SQL["lock_keys"], [f"key-{n}" for n in range(20_000)])
         held = (
