@@ -7,6 +7,7 @@ We speak the protocol ourselves: the usual client keeps a queue and a task for e
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections.abc import Iterable, Sequence
@@ -17,12 +18,15 @@ import msgspec
 from alimi import telegrams
 from alimi.addresses import Address, digest, namespace, parse
 from alimi.carrier import Carrier, Ears, Patience
+from alimi.errors import ConfigurationError
 from alimi.metrics import Metrics
 from alimi.telegrams import LOOK, Look, Said
 from alimi.wire import LinkError, Wire
 
 #: Messages joined into one write.
 _AT_ONCE = 256
+#: Servers that one may name beside itself.
+_MOST_TOLD = 100
 #: Errors after which the server keeps the connection.
 _SURVIVED = ("permissions violation",)
 
@@ -62,11 +66,15 @@ class Dialler:
         return link
 
     def _learn(self, info: dict[str, Any]) -> None:
-        for url in info.get("connect_urls") or ():
-            host, _, port = str(url).rpartition(":")
-            known = (host.strip("[]"), int(port)) if port.isdigit() else None
-            if known is not None and known not in self._hosts:
-                self._hosts.append(known)
+        """Those of before that are told no longer are gone: in a cluster addresses come and go."""
+        urls = info.get("connect_urls")
+        told: list[tuple[str, int]] = []
+        for url in urls[:_MOST_TOLD] if isinstance(urls, list) else ():
+            with contextlib.suppress(ConfigurationError):
+                told += parse(f"nats://{url}", port=4222).hosts
+        kept = {*self._address.hosts, *told}
+        self._hosts = [each for each in self._hosts if each in kept]
+        self._hosts += dict.fromkeys(each for each in told if each not in self._hosts)
 
 
 class NatsLink(Wire):
