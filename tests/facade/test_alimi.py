@@ -116,6 +116,17 @@ async def test_the_whole_way(alimi: Alimi, engine: AsyncEngine) -> None:
     await stream.leave()
 
 
+async def test_what_this_process_records_is_not_read_again(alimi: Alimi) -> None:
+    """The relay hands the rows of those who are connected to their streams, without a read."""
+    stream = OpenStream(alimi, 2)
+    await stream.until(lambda reader: reader.cursor)
+    reads = alimi.metrics.registry.get_sample_value("alimi_store_reads_total")
+    await assigned(alimi).notify(to=[2, 3], actor=1, object={"id": 12, "name": "Login page"})
+    await stream.until(lambda reader: reader.shown)
+    assert alimi.metrics.registry.get_sample_value("alimi_store_reads_total") == reads
+    await stream.leave()
+
+
 async def test_rolled_back_is_never_heard_of(alimi: Alimi, engine: AsyncEngine) -> None:
     """G2: neither a notification nor a signal of a rolled-back transaction exists."""
     stream = OpenStream(alimi, 2)

@@ -88,7 +88,7 @@ async def test_changes_are_for_whom_somebody_follows(store: SQLiteStore) -> None
 
 async def test_g8_many_heavy_calls_are_many_transactions(store: SQLiteStore) -> None:
     """G8: what many callers bring is merged by its weight, and all of it is applied at once."""
-    calls = [store.append([event() for _ in range(10)]) for _ in range(40)]
+    calls = [store.append([event() for _ in range(5)]) for _ in range(80)]
     await asyncio.gather(*calls)
     assert waiting(store) == 0
     assert len(await rows(store)) == 400
