@@ -75,6 +75,22 @@ async def test_a_worker_that_is_away_or_hangs_is_left_out_in_time(
     hung.close()
 
 
+async def test_a_worker_that_dies_while_it_answers_is_a_missing_one(tmp_path: Path) -> None:
+    """The others are told all the same."""
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'[["alimi_streams","Open')
+        writer.close()
+
+    dying = await asyncio.start_unix_server(die, tmp_path / "2")
+    async with workers(tmp_path, 1) as ((_, first),):
+        first._count = 2
+        told = await first.collect()
+    assert values(told, "alimi_worker_up") == {"1": 1, "2": 0}
+    assert list(values(told, "alimi_streams")) == ["1"]
+    dying.close()
+
+
 async def test_the_next_process_takes_the_dead_ones_place(tmp_path: Path) -> None:
     """A worker that was killed leaves its socket behind."""
     (tmp_path / "1").touch()

@@ -8,6 +8,7 @@ counting costs what it costs in one process, and a worker that hangs is a missin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -116,8 +117,9 @@ def _joined(told: dict[int, bytes | None]) -> Iterable[Metric]:
     up = GaugeMetricFamily("alimi_worker_up", "Whether a worker answered.", labels=["worker"])
     joined: dict[str, Metric] = {}
     for number, answer in told.items():
-        up.add_metric([str(number)], 1 if answer else 0)
-        for family in _decode(answer) if answer else ():
+        families = _families(answer)
+        up.add_metric([str(number)], 1 if families else 0)
+        for family in families:
             whole = joined.setdefault(
                 family.name, Metric(family.name, family.documentation, family.type, family.unit)
             )
@@ -125,3 +127,10 @@ def _joined(told: dict[int, bytes | None]) -> Iterable[Metric]:
                 labels = {**sample.labels, "worker": str(number)}
                 whole.add_sample(sample.name, labels, sample.value)
     return [up, *joined.values()]
+
+
+def _families(answer: bytes | None) -> list[_Family]:
+    """What a worker has told; nothing when it ended in the middle."""
+    with contextlib.suppress(msgspec.DecodeError):
+        return _decode(answer or b"[]")
+    return []
