@@ -66,7 +66,9 @@ def _server(text: str, port: int) -> tuple[tuple[str, str | None] | None, tuple[
     except ValueError:
         host, given = None, None
     if not host:
-        raise ConfigurationError("the bus's URL names no server: write it like nats://host:4222")
+        raise ConfigurationError(
+            "the bus's URL names no server, or no port of one: write it like nats://host:4222"
+        )
     user = None
     if parts.username is not None:
         secret = parts.password

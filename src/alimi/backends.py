@@ -37,6 +37,7 @@ _BUSES = {
     "redis": "alimi.buses.valkey",
     "rediss": "alimi.buses.valkey",
 }
+_NO_DRIVER = "PostgreSQL needs asyncpg, of the extra alimi[postgres]: pip install asyncpg"
 _POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?://")
 _SQLITE_URL = re.compile(r"sqlite(?:\+[a-z0-9]+)?:(?://)?(?P<path>.*)")
 
@@ -96,9 +97,7 @@ def _postgres(url: str) -> FullStore:
     except ModuleNotFoundError as error:
         if error.name != "asyncpg":
             raise
-        raise ConfigurationError(
-            "a PostgreSQL database needs asyncpg: pip install 'alimi[postgres]'"
-        ) from error
+        raise ConfigurationError(_NO_DRIVER) from error
     return cast("FullStore", module.PostgresStore(url))
 
 
@@ -134,7 +133,8 @@ def bus_factory(url: str | None, database: Any, metrics: Metrics) -> Callable[[s
         return lambda _: cast("Bus", local.LocalBus(exchange))
     if url == "postgres" and not on_postgres:
         raise ConfigurationError(
-            "the bus postgres is the store's own database, which is none: give a postgresql:// URL"
+            "the bus postgres is the store's own database, which is not PostgreSQL: leave it "
+            "away, or give a postgresql:// URL"
         )
     make = _bus_maker(location if url == "postgres" else url)
     make("", metrics)  # what is wrong with the URL is said now
@@ -147,9 +147,7 @@ def _bus_maker(url: str) -> Callable[[str, Metrics], Bus]:
             target = importlib.import_module("alimi.stores.postgres.target").Target(url)
             module = importlib.import_module("alimi.buses.postgres")
         except ModuleNotFoundError as error:
-            raise ConfigurationError(
-                "a PostgreSQL bus needs asyncpg: pip install 'alimi[postgres]'"
-            ) from error
+            raise ConfigurationError(_NO_DRIVER) from error
         return lambda identity, metrics: cast("Bus", module.make(target, identity, metrics))
     scheme = url.partition("://")[0]
     if scheme not in _BUSES:

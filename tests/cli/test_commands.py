@@ -46,7 +46,8 @@ def test_a_missing_extra_is_one_line_that_says_what_to_install(
     )
     assert done.returncode == 1
     assert done.stderr == (
-        f"alimi: {missing} is not installed; the command needs: pip install 'alimi[server]'\n"
+        f"alimi: {missing} is not installed; the command needs the extra alimi[server]: "
+        'pip install "path/to/the/clone[server]"\n'
     )
 
 

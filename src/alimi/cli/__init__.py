@@ -31,6 +31,7 @@ def main() -> None:
         if missing not in _EXTRA:
             raise
         status = (
-            f"alimi: {missing} is not installed; the command needs: pip install 'alimi[server]'"
+            f"alimi: {missing} is not installed; the command needs the extra alimi[server]: "
+            'pip install "path/to/the/clone[server]"'
         )
     sys.exit(status)
