@@ -148,7 +148,8 @@ def test_a_file_that_is_no_database_is_said_in_one_line(terminal: Terminal) -> N
     wrong = terminal.folder / "notes.txt"
     wrong.write_text("not a database " * 100, encoding="utf-8")
     for command in (["migrate"], ["sql"], ["epoch"], ["notify", "2", "--text", "x"], ["serve"]):
-        assert "not a database" in terminal.complaint(*command, "--db", "notes.txt")
+        told = terminal.complaint(*command, "--db", "notes.txt")
+        assert "no SQLite database" in told or "not a database" in told, command
     assert terminal.run("doctor", "--db", "notes.txt").returncode == 1
     assert wrong.read_text(encoding="utf-8") == "not a database " * 100
 
