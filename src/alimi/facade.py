@@ -400,7 +400,7 @@ def _signal(to: object, name: str, data: Any) -> Signal:
     bounded_text(name, "a signal's name", MAX_NAME)
     try:
         told = msgspec.json.encode(data)
-    except (TypeError, ValueError, UnicodeError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidInput(f"a signal's data must be plain JSON: {error}") from None
     if len(told) > MAX_SIGNAL:
         raise InvalidInput(f"a signal's data is at most {MAX_SIGNAL} bytes, not {len(told)}")

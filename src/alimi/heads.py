@@ -109,11 +109,13 @@ class Heads:
     def check(self, recipient: str, version: int) -> None:
         """The store says that an inbox is at `version`, or was a moment ago."""
         head = self._known.get(recipient)
-        if head is not None and head.latest is not None:
-            if version < head.latest.head:  # restored, or an old answer: better ask
-                self.begin(recipient)
-            else:
-                head.heard = max(head.heard, version)
+        if head is None:
+            return
+        if head.latest is not None and version < head.latest.head:
+            self.begin(recipient)  # restored, or an old answer: better ask
+        else:
+            # Also when nothing is known: a read that is under way may know less.
+            head.heard = max(head.heard, version)
 
     def learn(self, changes: Changes, head: Head | None) -> None:
         """Take what a read found; `head` is what `get` answered before the read began."""

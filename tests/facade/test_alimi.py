@@ -411,7 +411,9 @@ async def test_a_signal_is_told_as_it_was_given(alimi: Alimi) -> None:
 
 async def test_signals_are_bounded(alimi: Alimi) -> None:
     """G8: a signal is a hint to refetch; it carries at most 1 KB of plain JSON."""
-    for data in ("x" * 2_000, object()):
+    endless: list[object] = []
+    endless.append(endless)
+    for data in ("x" * 2_000, object(), "\ud800", endless):
         with pytest.raises(InvalidInput):
             await alimi.signal(2, "board.changed", data)
     with pytest.raises(InvalidInput):

@@ -123,6 +123,17 @@ def test_another_head_in_the_store_makes_it_unknown(head: int) -> None:
     assert heads.answer("2", 7) is None
 
 
+def test_a_read_that_a_check_has_overtaken_is_not_believed() -> None:
+    """G9: it began before a change whose hint was lost, and ended after the check that found it."""
+    heads = followed()
+    began = heads.get("2")
+    heads.check("2", 8)
+    heads.learn(changes(None, 7), began)
+    assert heads.answer("2", 7) is None
+    heads.learn(changes(7, 8, row("a", 8)), heads.get("2"))
+    assert versions(heads.answer("2", 7)) == [8]
+
+
 def test_another_tag_is_another_store() -> None:
     """G7: nothing known of the one is said of the other."""
     heads = learned(changes(None, 7), changes(7, 8, row("a", 8)))
