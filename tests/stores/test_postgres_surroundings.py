@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from alimi.stores.postgres import PostgresStore, schema
 from alimi.stores.postgres.sql import SQL
-from alimi.testing.stores.harness import audit, event, ids, settle
+from alimi.testing.stores.harness import audit, do, event, ids, settle
 
 _PLAIN = """
 INSERT INTO alimi_outbox (event_id, recorded_at, recipients, kind, category, created_at, content)
@@ -72,6 +72,27 @@ async def test_operators_verbs_under_other_defaults(empty_postgres: str, default
     done = await asyncio.gather(*(store.migrate() for store in stores))
     assert sum(map(len, done)) == schema.NEWEST
     assert await stores[0].renew_epoch() != await stores[0].renew_epoch()
+
+
+@pytest.mark.parametrize(
+    "default",
+    ["default_transaction_isolation = 'serializable'", "default_transaction_read_only = on"],
+)
+async def test_g1_a_default_that_changes_under_an_open_store(
+    default: str, store: PostgresStore, db: asyncpg.Connection
+) -> None:
+    """G1: who alters the role or the database stops no relay that is running."""
+    await store.append([event()])
+    name = await db.fetchval("SELECT current_database()")
+    await db.execute(f"ALTER DATABASE {name} SET {default}")
+    await db.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    await store.append([event()])
+    assert sum(each.notifications for each in await settle(store)) == 2
+    assert (await do(store, "read", upto=10**9)).count == 2
+    await audit(store)
 
 
 async def test_g4_a_life_is_one_in_every_time_zone(db: asyncpg.Connection) -> None:

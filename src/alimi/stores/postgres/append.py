@@ -176,8 +176,8 @@ class Commit:
     async def run(self, connection: asyncpg.Connection) -> None:
         """Write and commit; `xid` is None unless the COMMIT was sent."""
         self.xid = None
-        await connection.execute(BEGIN)
         try:
+            await connection.execute(BEGIN)
             used = await self._used(connection)
             rows = self._rows = list[Row]()
             self.receipts = [

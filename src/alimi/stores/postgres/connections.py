@@ -58,6 +58,8 @@ LOST = (
 )
 #: What tells that each transaction may be on another connection of the server.
 _POOLED = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
+#: Nothing was done, for transactions are not what they are by default.
+_OTHER_DEFAULTS = (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.ReadOnlySQLTransactionError)
 _MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError)
 #: What somebody who sets it up meets, and what to do then.
 _ADVICE: dict[type[Exception], str] = {
@@ -87,7 +89,17 @@ class Lane:
 
     async def run(self, work: Work[T]) -> T:
         """Do work that is one statement; again, a few times, where nothing was done for sure."""
-        return await self._bounded(_in_transaction(work) if self._target.is_bracketed else work)
+        if self._target.is_bracketed:
+            return await self.transact(work)
+        try:
+            return await self._bounded(work)
+        except StoreError as error:
+            if not isinstance(error.__cause__, _OTHER_DEFAULTS):
+                raise
+        # The role's defaults were others when the store was opened.
+        done = await self.transact(work)
+        self._target.is_bracketed = True
+        return done
 
     async def transact(self, work: Work[T]) -> T:
         """The same for several statements, in one READ COMMITTED transaction."""
@@ -156,8 +168,8 @@ async def _reset(connection: Any) -> None:
 @asynccontextmanager
 async def transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
     """One READ COMMITTED transaction that does not survive a caller who hangs."""
-    await connection.execute(BEGIN)
     try:
+        await connection.execute(BEGIN)  # it may have begun though its caller went away meanwhile
         yield
     except BaseException:
         await roll_back(connection)
