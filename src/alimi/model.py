@@ -57,7 +57,8 @@ _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 #: Random digits for some hundred ids: to ask the system for each id took a fifth of an event.
 _random: list[str] = []
 # A child must not give the ids that its parent gives.
-os.register_at_fork(after_in_child=_random.clear)
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_random.clear)
 
 
 def _random_digits() -> str:
