@@ -71,7 +71,9 @@ def test_every_setting_can_be_written_as_a_variable_and_in_the_file(option: Any)
         "origins": '["7"]',
     }
     is_text = text.isalpha() and option.type is not bool
-    is_text = is_text or option.name in {"database", "host", "audience", "url", "token"}
+    is_text = is_text or option.name in {
+        "database", "bus", "host", "audience", "url", "token",
+    }  # fmt: skip
     value = quoted.get(option.name, f'"{text}"' if is_text else text)
     same = loaded(None, f"{head}{key} = {value}\n")
     assert same.sources == {option.name: f"alimi.toml: {option.name}"}
