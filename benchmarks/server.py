@@ -25,6 +25,9 @@ API_KEY = "benchmark-key-0123456789-0123456789"
 #: As `alimi serve` does: the database waits less for the interpreter.
 SWITCH_SECONDS = 0.0005
 
+#: Events in one call of a bulk producer.
+_BATCH = 1_000
+
 Query = Mapping[str, str]
 
 
@@ -69,14 +72,18 @@ class Bench:
         return done
 
     async def bulk(self, query: Query) -> float:
-        """Events in batches, until all are in the inboxes; the seconds."""
-        count, size = int(query["n"]), 1_000
+        """Events in batches of several producers, until all are in the inboxes; the seconds."""
+        producers = int(query["producers"])
+        share = int(query["n"]) // producers
         started = time.monotonic()
-        for first in range(0, count, size):
-            batch = range(first, first + size)
-            await self.alimi.append([self.event(number, str(number)) for number in batch])
+        await asyncio.gather(*(self._produce(share, share * each) for each in range(producers)))
         await self.alimi.flush()
         return time.monotonic() - started
+
+    async def _produce(self, share: int, begin: int) -> None:
+        for first in range(begin, begin + share, _BATCH):
+            batch = range(first, min(first + _BATCH, begin + share))
+            await self.alimi.append([self.event(number, str(number)) for number in batch])
 
     async def crowd(self, query: Query) -> float:
         """Single events, each to a thousand recipients, until all are in; the seconds."""

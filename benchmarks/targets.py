@@ -70,7 +70,7 @@ TARGETS = (
     ),
     Target("B4 KB per idle stream, small crowd", _SMALL, _B4, 4, at_most=True),
     Target("B4 KB per idle stream, large crowd", _LARGE, _B4, 4, at_most=True),
-    _per_second("in batches", "in batches of 1,000 events, per second", 40_000),
+    _per_second("in batches", "8 producers, batches of 1,000 events, per second", 40_000),
     _per_second("single notify()", "single notify(), 200 producers, recorded per second", 5_000),
     _per_second("over HTTP", "over HTTP, one a request, one core, per second", 3_000),
     _latency("B6 commit to bytes, p50, ms", 3),
@@ -80,7 +80,8 @@ TARGETS = (
         at_most=True,
     ),
     Target(
-        "C1 in batches, per second", "postgres", "C1 in batches of 1,000 events, per second", 25_000
+        "C1 in batches, per second", "postgres",
+        "C1 8 producers, batches of 1,000 events, per second", 25_000,
     ),
     _ratio("one", 0.7), _ratio("five", 0.9),
     *(
