@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +11,7 @@ from board.board import Board
 from board.models import Login, User
 from board.passwords import hash_password
 from board.settings import Settings
-from board.visible import is_name
+from board.visible import as_kept, is_name
 
 MAX_NAME = 60
 
@@ -22,8 +21,7 @@ async def add_user(settings: Settings, name: str, password: str, locale: str) ->
 
     Raises ValueError for a name that nobody can have.
     """
-    # Composed, as keyboards write it: else one name, typed on two systems, would be two.
-    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    name = as_kept(name)
     if not 0 < len(name) <= MAX_NAME or not is_name(name) or "@" in name:
         raise ValueError(f"a name has 1 to {MAX_NAME} visible characters, and no @")
     kept = await asyncio.to_thread(hash_password, password)

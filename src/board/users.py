@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from board import faces
 from board.models import User
 from board.problems import missing
+from board.visible import as_kept
 
 #: SQLite's largest integer; what is larger cannot be anybody's number.
 MAX_ID = 2**63 - 1
@@ -50,7 +51,8 @@ async def find(session: AsyncSession, *, user_id: int | None, name: str | None) 
     """Whom a login speaks of."""
     if user_id is not None:
         return await session.get(User, user_id) if 0 < user_id <= MAX_ID else None
-    return (await session.scalars(select(User).where(User.name == name))).one_or_none()
+    query = select(User).where(User.name == as_kept(name or ""))
+    return (await session.scalars(query)).one_or_none()
 
 
 async def demo_users(session: AsyncSession) -> Sequence[User]:

@@ -16,3 +16,8 @@ def shows(text: str) -> bool:
 def is_name(text: str) -> bool:
     """Whether everybody sees the same characters: nothing hidden that would make two look alike."""
     return shows(text) and text.isprintable() and not _BLANK & set(text)
+
+
+def as_kept(name: str) -> str:
+    """Composed, as keyboards write it: else one name, typed on two systems, would be two."""
+    return unicodedata.normalize("NFC", " ".join(name.split()))

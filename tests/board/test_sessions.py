@@ -150,6 +150,10 @@ async def test_one_name_however_it_was_typed(tmp_path: Path) -> None:
     await add_user(settings, "김하나", "secret", "ko")
     said = await add_user(settings, unicodedata.normalize("NFD", "김하나"), "other", "ko")
     assert "another password" in said
+    async with open_bench(tmp_path / "board.db", demo=False) as bench:
+        wanted = {"name": unicodedata.normalize("NFD", "김하나"), "password": "other"}
+        stranger = await bench.stranger()
+        assert (await stranger.post("/api/session", json=wanted)).status_code == 204
 
 
 async def test_logins_are_limited(bench: Bench) -> None:
