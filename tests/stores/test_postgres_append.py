@@ -233,7 +233,8 @@ async def test_a_key_that_somebody_is_using_is_waited_for(
     admin = await asyncpg.connect(postgres_url)
     async with admin.transaction():
         await admin.execute(
-            "SELECT pg_advisory_xact_lock('alimi_keys'::regclass::oid::integer, hashtext('k') & 1023)"
+            "SELECT pg_advisory_xact_lock("
+            "'alimi_keys'::regclass::oid::integer, hashtext('k') & 1023)"
         )
         call = asyncio.ensure_future(store.append([event(key="k")]))
         async with asyncio.timeout(10):
