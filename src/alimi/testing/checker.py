@@ -213,8 +213,11 @@ class Checker:
             self._check_right(recipient, name, f"was seen by {label}")
         self._check_doubles(consumer)
         if sorted(consumer.shows) != sorted(row.name for row in truth.rows):
-            both = f"{sorted(consumer.shows)} and {sorted(row.name for row in truth.rows)}"
-            self._find("apart", recipient, f"{label} and the inbox show {both}")
+            shown, held = set(consumer.shows), {row.name for row in truth.rows}
+            apart = (
+                f"only {label} shows {sorted(shown - held)}, only the inbox {sorted(held - shown)}"
+            )
+            self._find("apart", recipient, apart)
         if (consumer.unread, consumer.unseen) != (truth.unread, truth.unseen):
             self._find(
                 "miscounted",
