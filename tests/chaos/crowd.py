@@ -275,6 +275,8 @@ class Crowd(Round):
 
     @staticmethod
     def _show(page: Page, data: dict[str, Any], number: int) -> None:
+        if data["id"] in page.reader.gone:
+            return  # the stream was quicker than this answer
         row = page.reader.rows.get(data["id"])
         if row is None:
             page.news.append((number, data))

@@ -18,6 +18,8 @@ class Reader:
     """One page's view of one inbox, over one or many connections."""
 
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: What was deleted while it was watched: a page that was read before must not bring it back.
+    gone: set[str] = field(default_factory=set)
     shown: list[str] = field(default_factory=list)
     unread: int = 0
     unseen: int = 0
@@ -66,6 +68,7 @@ class Reader:
         self._reload()
         self.resets += 1
         if data["reason"] in {"epoch", "foreign", "ahead"}:
+            self.gone.clear()
             self.rows.clear()  # versions of another life say nothing about those of this one
         self._counts(data)
 
@@ -91,6 +94,7 @@ class Reader:
     def _change_row(self, notification_id: str, data: dict[str, Any]) -> None:
         if data.get("deleted"):
             self.rows.pop(notification_id, None)
+            self.gone.add(notification_id)
             return
         row = self.rows.get(notification_id)
         if row is None:
