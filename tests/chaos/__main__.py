@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--people", type=int, default=24)
     parser.add_argument("--workers", type=int, default=12)
+    parser.add_argument("--several", type=int, default=100, help="events in one bulk call")
     given = parser.parse_args()
     plan = msgspec.convert(vars(given), Plan)
     began = time.monotonic()

@@ -55,12 +55,14 @@ class Crowd(Round):
         *,
         people: int,
         workers: int,
+        several: int = SEVERAL,
         patience: float = PATIENCE,
     ) -> None:
         everybody = [f"p{number}" for number in range(people)]
         super().__init__(app, name, seed, people=everybody, workers=workers)
         self.checker: CountingChecker = CountingChecker()
         self._client.timeout = httpx.Timeout(ANSWER)
+        self._several = several
         self._patience = patience
         #: What was lost on purpose, by putting an older backup in place.
         self.forgotten: set[str] = set()
@@ -136,7 +138,7 @@ class Crowd(Round):
     async def _append(self, name: str) -> None:
         """Several events in one call: all of them, or none."""
         to = self._to()
-        fates = [self.checker.asks(f"{name}-{number}", to) for number in range(SEVERAL)]
+        fates = [self.checker.asks(f"{name}-{number}", to) for number in range(self._several)]
         try:
             await self._ask("/append", names=[fate.name for fate in fates], to=to)
         except httpx.ConnectError:

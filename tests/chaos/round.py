@@ -10,11 +10,11 @@ import msgspec
 
 from alimi.testing.checker import Figures, Finding
 from tests.chaos.cluster import BusName, Cluster, a_cluster
-from tests.chaos.crowd import PATIENCE, Crowd
+from tests.chaos.crowd import PATIENCE, SEVERAL, Crowd
 from tests.chaos.storm import Storm
 
-#: Events acknowledged before the first fault, after each, and after the last.
-BETWEEN = 60
+#: Events acknowledged between two faults, at least; a long round has about so many faults.
+BETWEEN, FAULTS = 60, 50
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -30,6 +30,7 @@ class Plan(msgspec.Struct, frozen=True):
     nodes: int = 2
     people: int = 6
     workers: int = 6
+    several: int = SEVERAL
     #: Something of `tests.chaos.breakages` that the checker has to find.
     breakage: str | None = None
     patience: float = PATIENCE
@@ -57,17 +58,19 @@ async def run(folder: Path, plan: Plan, say: Callable[[str], None] = _say_nothin
         storm = Storm(cluster, plan.seed)
         crowd = Crowd(
             cluster, f"{plan.bus}-{plan.seed}", plan.seed,
-            people=plan.people, workers=plan.workers, patience=plan.patience,
+            people=plan.people, workers=plan.workers, several=plan.several,
+            patience=plan.patience,
         )  # fmt: skip
         async with crowd:
+            between = max(BETWEEN, plan.events // FAULTS) if plan.faults is None else BETWEEN
             crowd.begin()
-            await crowd.until_acknowledged(BETWEEN)
+            await crowd.until_acknowledged(between)
             for name in _faults(storm, plan):
                 if plan.faults is None and crowd.checker.acknowledged >= plan.events:
                     break
                 say(f"{crowd.checker.acknowledged} acknowledged; {name}")
                 await storm.strike(name)
-                await crowd.until_acknowledged(crowd.checker.acknowledged + BETWEEN)
+                await crowd.until_acknowledged(crowd.checker.acknowledged + between)
             await crowd.until_acknowledged(plan.events)
             say(f"{crowd.checker.acknowledged} acknowledged; all is healed, comparing")
             await crowd.calm_down()
