@@ -42,7 +42,7 @@ def shards() -> Iterator[tuple[ValkeyServer, ValkeyServer]]:
     with ValkeyServer(*on) as low, ValkeyServer(*on) as high:
         low.ask(f"CLUSTER ADDSLOTSRANGE 0 {HALF - 1}")
         high.ask(f"CLUSTER ADDSLOTSRANGE {HALF} 16383")
-        low.ask(f"CLUSTER MEET 127.0.0.1 {high.port}")
+        low.ask(f"CLUSTER MEET 127.0.0.1 {high.port} {high.cluster_port}")
         for each in (low, high):
             wait_until(lambda each=each: _knows_all(each), "the cluster")  # type: ignore[misc]
         yield low, high

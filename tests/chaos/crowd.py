@@ -193,7 +193,18 @@ class Crowd(Round):
         for page in self.pages:
             ids = sorted(self._archived.pop(page.recipient, ()))
             for start in range(0, len(ids), 100):
-                await self._change(page, action="unarchive", ids=ids[start : start + 100])
+                await self._insist(page, action="unarchive", ids=ids[start : start + 100])
+
+    async def _insist(self, page: Page, **mark: Any) -> None:
+        """All is healed, but a node may be slow to find its breath."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await self._change(page, **mark)
+                except httpx.TransportError:
+                    await asyncio.sleep(KNOCK)
+                else:
+                    return
 
     async def _change(self, page: Page, **mark: Any) -> None:
         url, cookie = self._url("/alimi/v1/inbox/mark"), {"Cookie": f"user={page.recipient}"}

@@ -6,6 +6,7 @@ import importlib.util
 import socket
 from pathlib import Path
 
+from tests.support.processes import free_port
 from tests.support.servers import ServerProcess
 
 
@@ -17,6 +18,8 @@ class ValkeyServer(ServerProcess):
     def __init__(self, *arguments: str, cluster: bool = False) -> None:
         super().__init__()
         self.arguments = arguments
+        #: Unless told it is the port and 10,000, where connections of others may sit.
+        self.cluster_port = free_port()
         self.cluster = cluster
 
     @property
@@ -24,7 +27,8 @@ class ValkeyServer(ServerProcess):
         return f"valkey://127.0.0.1:{self.port}"
 
     def command(self) -> list[str]:
-        modes = ["--cluster-enabled", "yes"] if self.cluster else []
+        modes = ["--cluster-port", str(self.cluster_port)]
+        modes += ["--cluster-enabled", "yes"] if self.cluster else []
         place = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         nothing_kept = ["--save", "", "--appendonly", "no"]
         return [_binary(), *place, *nothing_kept, *modes, *self.arguments]
