@@ -43,11 +43,11 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
         async with connection.transaction():
             await connection.execute(_PLAIN)
             await connection.execute(SQL["lock_schema"])
-            todo = pending(await look(connection))
-            if not todo:
+            ahead = pending(await look(connection))
+            if not ahead:
                 return done
-            await _apply(connection, todo[0])
-        done.append(f"{todo[0].number:04}_{todo[0].name}")
+            await _apply(connection, ahead[0])
+        done.append(f"{ahead[0].number:04}_{ahead[0].name}")
 
 
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:

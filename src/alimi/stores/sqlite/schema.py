@@ -41,16 +41,16 @@ def migrate(db: sqlite3.Connection) -> list[str]:
     while True:
         begin(db)
         try:
-            todo = pending(look(db))
-            if todo:
-                _apply(db, todo[0])
+            ahead = pending(look(db))
+            if ahead:
+                _apply(db, ahead[0])
             db.execute("COMMIT")
         except BaseException:
             rollback(db)
             raise
-        if not todo:
+        if not ahead:
             return done
-        done.append(f"{todo[0].number:04}_{todo[0].name}")
+        done.append(f"{ahead[0].number:04}_{ahead[0].name}")
 
 
 def _apply(db: sqlite3.Connection, migration: Migration) -> None:
