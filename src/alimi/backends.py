@@ -40,6 +40,8 @@ _BUSES = {
 _NO_DRIVER = "PostgreSQL needs asyncpg, of the extra alimi[postgres]: pip install asyncpg"
 _POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+[a-z0-9]+)?://")
 _SQLITE_URL = re.compile(r"sqlite(?:\+[a-z0-9]+)?:(?://)?(?P<path>.*)")
+#: What was surely not meant as the name of a file.
+_OTHER_URL = re.compile(r"[a-z0-9+]+://|(?:postgres|postgresql|sqlite):", re.IGNORECASE)
 
 
 class FullStore(Store, Outbox, Maintenance, Protocol):
@@ -73,12 +75,12 @@ def open_store(database: Any, settings: Settings) -> FullStore:
     """The store of a URL, a path, or a SQLAlchemy engine (which is prepared)."""
     location = _location(database)
     if _POSTGRES_URL.match(location):
-        return _postgres(location)
+        return cast("FullStore", _on_postgres("alimi.stores.postgres").PostgresStore(location))
     match = _SQLITE_URL.fullmatch(location)
-    if match is None and re.match(r"[a-z0-9+]+://", location):
+    if match is None and _OTHER_URL.match(location):
         scheme = location.partition(":")[0]
         raise ConfigurationError(
-            f"the database {scheme}:// is not supported: use sqlite:///file.db or postgresql://…"
+            f"the database {scheme}: is not supported: use sqlite:///file.db or postgresql://…"
         )
     path = _sqlite_path(match["path"]) if match else location
     module = importlib.import_module("alimi.stores.sqlite")
@@ -91,14 +93,13 @@ def open_store(database: Any, settings: Settings) -> FullStore:
     return cast("FullStore", store)
 
 
-def _postgres(url: str) -> FullStore:
+def _on_postgres(module: str) -> Any:
     try:
-        module = importlib.import_module("alimi.stores.postgres")
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name != "asyncpg":
             raise
         raise ConfigurationError(_NO_DRIVER) from error
-    return cast("FullStore", module.PostgresStore(url))
 
 
 def engine_adapter(database: Any) -> Engine | None:
@@ -143,18 +144,15 @@ def bus_factory(url: str | None, database: Any, metrics: Metrics) -> Callable[[s
 
 def _bus_maker(url: str) -> Callable[[str, Metrics], Bus]:
     if _POSTGRES_URL.match(url):
-        try:
-            target = importlib.import_module("alimi.stores.postgres.target").Target(url)
-            module = importlib.import_module("alimi.buses.postgres")
-        except ModuleNotFoundError as error:
-            raise ConfigurationError(_NO_DRIVER) from error
-        return lambda identity, metrics: cast("Bus", module.make(target, identity, metrics))
+        target = _on_postgres("alimi.stores.postgres.target").Target(url)
+        make = _on_postgres("alimi.buses.postgres").make
+        return lambda identity, metrics: cast("Bus", make(target, identity, metrics))
     scheme = url.partition("://")[0]
     if scheme not in _BUSES:
         known = ", ".join(("local", "postgres", "postgresql://", *(f"{s}://" for s in _BUSES)))
         raise ConfigurationError(f"the bus {scheme} is not one of {known}")
-    module = importlib.import_module(_BUSES[scheme])
-    return lambda identity, metrics: cast("Bus", module.make(url, identity, metrics))
+    make = importlib.import_module(_BUSES[scheme]).make
+    return lambda identity, metrics: cast("Bus", make(url, identity, metrics))
 
 
 def web_application() -> Callable[..., Callable[..., Awaitable[None]]]:

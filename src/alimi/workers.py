@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 logger = logging.getLogger("alimi")
 
@@ -57,7 +57,7 @@ class Worker:
         self._say(b"r")
 
     def turn(self) -> None:
-        """Its loop turns; said once, it has to be said every few seconds from then on."""
+        """Its loop turns; said once, it has to be said every few seconds until it ends."""
         self._say(b"t")
 
     def _say(self, word: bytes) -> None:
@@ -76,7 +76,8 @@ class _Slot:
         self.sockets = sockets
         self.pid: int | None = None
         self.is_ready = False
-        #: Where the process says how it is, and when it last said that its loop turns.
+        #: Where the process says how it is (-1: nowhere), and when it last said that its loop
+        #: turns.
         self.ear = -1
         self.turned_at: float | None = None
         self.deaths = 0
@@ -85,6 +86,12 @@ class _Slot:
 
     def __str__(self) -> str:
         return f"worker {self.number} (process {self.pid})"
+
+    def deafen(self) -> None:
+        """Nothing more is heard there."""
+        if self.ear != -1:
+            os.close(self.ear)
+            self.ear = -1
 
     def pause(self, now: float) -> float:
         """It has died: how long to wait before the next."""
@@ -108,9 +115,15 @@ def run_workers(
     them over.  `serve` accepts on `worker.sockets`, calls `worker.ready()`, returns a status, and
     ends in order on SIGTERM and SIGINT, for which it has `stop_seconds`.  `ready` is called once
     all of them are.  A worker that dies is started again, later and later; one that dies before all
-    were ready ends everything.
+    were ready ends everything, and so does an address that somebody else has taken meanwhile: the
+    log says which, and the status is 1.
     """
-    slots = [_Slot(number, each) for number, each in enumerate(_spread(sockets, count), 1)]
+    try:
+        spread = _spread(sockets, count)
+    except OSError as error:
+        logger.error("alimi: cannot listen on %s", error.strerror)  # noqa: TRY400 - for a person
+        return 1
+    slots = [_Slot(number, each) for number, each in enumerate(spread, 1)]
     return _Supervisor(slots, serve, ready, stop_seconds).run()
 
 
@@ -119,19 +132,31 @@ def _spread(sockets: Sequence[socket.socket], count: int) -> list[list[socket.so
     if sys.platform != "linux" or any(each.family == socket.AF_UNIX for each in sockets):
         return [list(sockets)] * count
     places = [(each.family, each.getsockname()) for each in sockets]
+    # Bound beside the first ones, which keep the addresses until then, and which have found out
+    # whether somebody else is there: with SO_REUSEPORT that is not seen.
+    spread = [[bind(*place, shared=True) for place in places] for _ in range(count)]
     for each in sockets:
-        each.close()  # without SO_REUSEPORT it found out whether somebody else is there
-    return [[_bound(*place) for place in places] for _ in range(count)]
+        each.close()
+    return spread
 
 
-def _bound(family: int, address: object) -> socket.socket:
+def bind(family: int, address: tuple[Any, ...], *, shared: bool = False) -> socket.socket:
+    """A bound socket, for who listens later; `shared` with others that are shared.
+
+    Raises OSError whose text names the address.
+    """
     # Without the protocol asyncio sets no TCP_NODELAY, and each answer waits 40 ms (measured).
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    if family == socket.AF_INET6:
-        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    bound.bind(address)  # type: ignore[arg-type]  # what getsockname() has said
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise OSError(error.errno, f"{address[0]} port {address[1]}: {error.strerror}") from error
     return bound
 
 
@@ -181,15 +206,17 @@ class _Supervisor:
         now = time.monotonic()
         due = [slot.due_at for slot in self._slots if slot.pid is None and self._kill_at is None]
         until = min([now + _LOOK_SECONDS, *due, *([self._kill_at] if self._kill_at else [])])
-        talking = {slot.ear: slot for slot in self._running()}
-        watched = [self._wake[0].fileno(), *talking]
-        found, _, _ = select.select(watched, [], [], max(0.0, until - now))
-        return [talking[each] for each in found if each in talking]
+        talking = {slot.ear: slot for slot in self._running() if slot.ear != -1}
+        poll = select.poll()  # select() knows no descriptor above 1,023
+        for each in (self._wake[0].fileno(), *talking):
+            poll.register(each, select.POLLIN)
+        found = poll.poll(max(0.0, until - now) * 1_000)
+        return [talking[each] for each, _ in found if each in talking]
 
     def _hear(self, slot: _Slot) -> None:
         words = os.read(slot.ear, 256)
         if not words:
-            time.sleep(0.01)  # its end was closed, so it is about to end: no busy loop until then
+            slot.deafen()  # it is about to end: SIGCHLD says when
         if b"r" in words:
             slot.is_ready = True
         if b"t" in words:
@@ -206,18 +233,27 @@ class _Supervisor:
     # -- lives --------------------------------------------------------------------------------
 
     def _start(self, slot: _Slot) -> None:
+        slot.is_ready, slot.turned_at, slot.started_at = False, None, time.monotonic()
+        try:
+            slot.pid = self._fork(slot)
+        except OSError as error:  # the machine has no memory, process or descriptor left
+            slot.deafen()
+            self._replace(slot, 1, f"worker {slot.number} was not started: {error.strerror}")
+
+    def _fork(self, slot: _Slot) -> int:
         slot.ear, said = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         # A signal in between must find either the parent's handlers or none of them.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
-        pid = os.fork()
-        if pid == 0:
-            self._be(slot, said)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
-        os.close(said)
-        slot.pid, slot.is_ready, slot.turned_at = pid, False, None
-        slot.started_at = time.monotonic()
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._be(slot, said)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
+            os.close(said)
+        return pid
 
     def _be(self, slot: _Slot, said: int) -> NoReturn:
         """The worker's whole life."""
@@ -228,8 +264,9 @@ class _Supervisor:
             for number in _HANDLED:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            for end in (self._alive[1], *(other.ear for other in (slot, *self._running()))):
-                os.close(end)
+            os.close(self._alive[1])
+            for other in (slot, *self._running()):
+                other.deafen()
             for each in self._wake:
                 each.close()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
@@ -252,7 +289,7 @@ class _Supervisor:
         os.read(self._alive[0], 1)
         logger.error("alimi: the parent process is gone: this worker stops")
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(self._stop_seconds)
+        time.sleep(self._stop_seconds)  # the bound; a worker that ends by then ends this thread too
         os._exit(1)
 
     def _look_after(self, slot: _Slot) -> None:
@@ -263,7 +300,7 @@ class _Supervisor:
             if slot.turned_at is not None and self._kill_at is None:
                 self._end_hung(slot, time.monotonic() - slot.turned_at)
             return
-        os.close(slot.ear)
+        slot.deafen()
         status = os.waitstatus_to_exitcode(code)
         told = f"{slot} {_told(status)}"
         slot.pid, slot.is_ready = None, False

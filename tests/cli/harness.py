@@ -227,5 +227,5 @@ def until(true: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + PATIENCE
     while not (answer := true()):
         assert time.monotonic() < deadline, "it never became true"
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two questions; the answer decides
     return answer

@@ -1,4 +1,4 @@
-"""The client of `tail` against servers that misbehave on purpose."""
+"""What `tail` follows, where servers and databases misbehave on purpose."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alimi.cli.following import RemoteInbox
+from alimi.cli.inboxes import DatabaseInbox, RemoteInbox
 from alimi.cli.remote import Refused, Remote, Unreachable
+from alimi.errors import SchemaTooNew, StoreError
+from alimi.kinds import Kind
+from alimi.model import Changes
+from alimi.stores.sqlite import SQLiteStore
 from tests.cli.harness import PATIENCE
 
 Script = Sequence[bytes]
@@ -150,3 +155,50 @@ def test_g8_an_endless_event_is_not_kept(scripted: Callable[..., Scripted]) -> N
     follower = Follower(server.url)
     assert next(follower.inbox.events("t.0")).event == "hello"
     assert "not one of Alimi's" in follower.notes[0]
+
+
+KIND = Kind("card.assigned", category="cards", texts={"en": "A card is yours."})
+
+
+class FailingStore(SQLiteStore):
+    """A database whose reads fail as they are told to."""
+
+    failures: list[StoreError]
+
+    async def changes_after(self, *arguments: Any, **given: Any) -> list[Changes]:
+        if self.failures:
+            raise self.failures.pop()
+        return await super().changes_after(*arguments, **given)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FailingStore:
+    made = FailingStore(tmp_path / "alimi.db")
+    made.failures = []
+    return made
+
+
+async def record(store: SQLiteStore, count: int = 1) -> None:
+    await store.append([KIND.event(to="2") for _ in range(count)])
+    while (await store.apply(500)).more:
+        pass
+
+
+def test_g5_a_database_that_was_away_is_taken_up_again(store: FailingStore) -> None:
+    """G5: what came meanwhile is told; and one that cannot come back ends the following."""
+    waits: list[float] = []
+    notes: list[str] = []
+    with DatabaseInbox(store, "2", (), notes.append, waits.append) as inbox:
+        _, cursor = inbox.page(1)
+        events = inbox.events(cursor)
+        assert next(events).event == "hello"
+        inbox._runner.run(record(store))
+        store.failures = [StoreError("the server was ended")] * 2
+        assert next(events).event == "message"
+        assert [note.partition(";")[0] for note in notes] == [
+            "the server was ended", "the server was ended", "connected again",
+        ]  # fmt: skip
+        assert waits[2] > waits[1]
+        store.failures = [SchemaTooNew()]
+        with pytest.raises(SchemaTooNew):
+            next(events)

@@ -149,3 +149,16 @@ def test_the_log_says_why_a_token_was_refused(
     assert who().identity(token) is None
     assert reason in caplog.text
     assert token not in caplog.text
+
+
+def test_a_refused_token_cannot_write_lines_of_its_own_into_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Anybody may send one; what its header says is quoted there, never obeyed."""
+    caplog.set_level("INFO", "alimi")
+    header = {"crit": ["x\nINFO alimi: all is well\x1b[2J"]}
+    token = jwt.encode({**GOOD, "exp": 1}, OTHER, algorithm="HS256", headers=header)
+    assert who().identity(token) is None
+    (record,) = caplog.records
+    assert "all is well" in record.getMessage()
+    assert record.getMessage().isprintable()

@@ -7,16 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from alimi.workers import _Slot
+from alimi.workers import Worker, _Slot, run_workers
+from tests.support.processes import PATIENCE
+from tests.support.servers import state, wait_until
 
 SCRIPT = Path(__file__).parents[1] / "support/worker_parent.py"
-PATIENCE = 30.0
 
 
 class Parent:
@@ -43,7 +43,12 @@ class Parent:
     def workers(self, count: int) -> dict[int, int]:
         """All of them, found by asking until each has answered."""
         found: dict[int, int] = {}
-        until(lambda: found.update([self.ask()]) or len(found) >= count)
+
+        def all_have_answered() -> bool:
+            found.update([self.ask()])
+            return len(found) == count
+
+        wait_until(all_have_answered, "all of them to answer")
         return found
 
     def wait(self) -> tuple[int, str]:
@@ -52,20 +57,9 @@ class Parent:
         return self.process.returncode, errors
 
 
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline, "it never became true"
-        time.sleep(0.02)  # between two questions
-
-
 def is_gone(pid: int) -> bool:
     """Ended, whoever has to reap it."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return True
-    return state == "Z"
+    return state(pid) in {"", "Z"}
 
 
 @pytest.fixture
@@ -99,11 +93,8 @@ def test_a_worker_that_dies_is_replaced_and_the_log_says_so(start: Callable[...,
     parent.wait_ready()
     before = parent.workers(2)
     killed, _ = parent.ask("die")
-    after: dict[int, int] = {}
-    until(
-        lambda: after.update([parent.ask()]) or after.get(killed, before[killed]) != before[killed]
-    )
-    assert parent.ask()[1] in {*before.values(), *after.values()}
+    wait_until(lambda: parent.workers(2)[killed] != before[killed], "another in its place")
+    assert parent.workers(2)[3 - killed] == before[3 - killed]
     parent.process.terminate()
     status, log = parent.wait()
     assert status == 0
@@ -142,7 +133,7 @@ def test_a_second_ctrl_c_means_now(start: Callable[..., Parent]) -> None:
     _, pid = parent.ask()
     parent.process.send_signal(signal.SIGTERM)
     parent.process.send_signal(signal.SIGINT)
-    until(lambda: is_gone(pid))
+    wait_until(lambda: is_gone(pid), "its end")
     assert parent.wait()[0] == 1
 
 
@@ -151,7 +142,7 @@ def test_a_worker_whose_loop_hangs_is_replaced(start: Callable[..., Parent]) -> 
     parent = start("1", "hanging")
     parent.wait_ready()
     _, pid = parent.ask()
-    until(lambda: parent.ask()[1] != pid)
+    wait_until(lambda: parent.ask()[1] != pid, "another")
     parent.process.terminate()
     status, log = parent.wait()
     assert status == 0
@@ -166,13 +157,50 @@ def test_somebody_elses_port_is_not_shared(start: Callable[..., Parent]) -> None
         socket.create_server(("127.0.0.1", parent.port))
 
 
+def test_a_port_that_is_taken_before_all_are_bound_is_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever begins to listen there meanwhile: the log names the port, and nobody is started."""
+
+    def serve(worker: Worker) -> int:
+        raise AssertionError(worker.number)
+
+    with socket.socket() as ours, socket.socket() as theirs:
+        for each in (ours, theirs):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ours.bind(("127.0.0.1", 0))
+        theirs.bind(ours.getsockname())
+        theirs.listen()
+        assert run_workers(2, serve, [ours], ready=lambda: None, stop_seconds=1) == 1
+        (record,) = caplog.records
+        port = ours.getsockname()[1]
+    assert record.getMessage() == (
+        f"alimi: cannot listen on 127.0.0.1 port {port}: Address already in use"
+    )
+
+
+def test_a_machine_that_cannot_fork_now_is_asked_again(start: Callable[..., Parent]) -> None:
+    """Short of memory or processes, the parent tells it and tries again; it never leaves them."""
+    parent = start("2", "poor")
+    parent.wait_ready()
+    before = parent.workers(2)
+    killed, _ = parent.ask("die")
+    wait_until(lambda: parent.workers(2)[killed] != before[killed], "another in its place")
+    parent.process.terminate()
+    status, log = parent.wait()
+    assert status == 0
+    assert (
+        f"worker {killed} was not started: Resource temporarily unavailable; it is started" in log
+    )
+
+
 def test_workers_do_not_outlive_their_parent(start: Callable[..., Parent]) -> None:
     """`kill -9` of the parent ends them in order: the next start finds the port free."""
     parent = start("2")
     parent.wait_ready()
     found = parent.workers(2)
     os.kill(parent.process.pid, signal.SIGKILL)
-    until(lambda: all(is_gone(pid) for pid in found.values()))
+    wait_until(lambda: all(is_gone(pid) for pid in found.values()), "their ends")
     with socket.create_server(("127.0.0.1", parent.port)):
         pass
 

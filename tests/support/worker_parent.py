@@ -1,13 +1,14 @@
 """A parent with workers that answer their number, for the tests of `run_workers`.
 
-    python worker_parent.py COUNT [stubborn|failing|hanging]
+    python worker_parent.py COUNT [stubborn|failing|hanging|poor]
 
 It prints its port once all are ready.  A connection is answered "NUMBER PID"; who sends `die` kills
-the worker.
+the worker.  On a poor machine the next fork fails once all are ready.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -25,6 +26,16 @@ def answer(worker: Worker, connection: socket.socket) -> None:
         asked = connection.recv(10)
     if asked == b"die":
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fail_one_fork() -> None:
+    fork = os.fork
+
+    def fail() -> int:
+        os.fork = fork
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    os.fork = fail
 
 
 def main() -> int:
@@ -49,6 +60,8 @@ def main() -> int:
             answer(worker, listener.accept()[0])
 
     def ready() -> None:
+        if how == "poor":
+            fail_one_fork()
         sys.stdout.write(f"{port}\n")
         sys.stdout.flush()
 

@@ -6,8 +6,12 @@ configuration   flag over environment over file over default
 secrets         secrets from files and variables
 tokens          user tokens: made, and checked by the server's `who`
 server          uvicorn that says goodbye before it stops
+gathering       metrics of several workers, told by whichever is scraped
 database        opens the store for a command
-remote, following, showing      a running server, read and printed by `tail`
+remote          a running server, as its clients see it
+inboxes         an inbox to follow, of a server or of a database
+printer         what `tail` shows of it
+terminal        what a terminal may be shown, and in which language
 reference       docs/settings.md
 """
 

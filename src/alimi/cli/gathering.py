@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 #: A worker that needs longer to tell its series hangs.
 _PATIENCE = 1.0
-#: All series of one worker are some 20 KiB.
+#: All series of one worker, one line, are some 20 KiB.
 _MOST_BYTES = 4 << 20
 
 
@@ -82,7 +82,7 @@ class Gathering:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         del reader
-        writer.write(_encoded(self._registry))
+        writer.write(_encoded(self._registry) + b"\n")
         writer.close()
 
     async def _ask(self, number: int) -> bytes | None:
@@ -94,10 +94,10 @@ class Gathering:
                     self._path(number), limit=_MOST_BYTES
                 )
                 try:
-                    told = await reader.read(-1)
+                    told = await reader.readline()
                 finally:
                     writer.close()
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, ValueError):  # away, too slow, too much
             return None
         return told
 

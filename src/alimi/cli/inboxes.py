@@ -15,10 +15,10 @@ from typing import Any, Protocol, Self
 
 import msgspec
 
-from alimi import frames
 from alimi.cli.remote import Refused, Remote, Unreachable
-from alimi.errors import AlimiError, InvalidInput
-from alimi.model import Changes, Cursor, Notification, PageQuery
+from alimi.errors import AlimiError, InvalidInput, StoreBusy, StoreError
+from alimi.model import Changes, PageQuery
+from alimi.position import Frames, Place, beginning
 from alimi.sse import Decoder, ServerEvent
 from alimi.store import Store
 from alimi.views import view
@@ -27,8 +27,8 @@ from alimi.views import view
 _PAUSES = (1.0, 30.0)
 #: How often the database is asked for news, in seconds; one indexed read.
 _LOOK = 0.25
-#: Rows in one read.
-_PAGE = 256
+#: Rows in one read, and about the bytes that are made of them at once.
+_PAGE, _PIECE = 256, 1 << 20
 
 
 class Inbox(Protocol):
@@ -39,6 +39,30 @@ class Inbox(Protocol):
 
     def events(self, cursor: str) -> Iterator[ServerEvent]:
         """Everything after the cursor, for ever."""
+
+
+class _Retries:
+    """Ever longer pauses between attempts that fail; `note` is told of them."""
+
+    def __init__(self, note: Callable[[str], None], sleep: Callable[[float], None]) -> None:
+        self._note = note
+        self._sleep = sleep
+        self._failures = 0
+
+    def works(self) -> None:
+        """The last attempt did not fail."""
+        if self._failures:
+            self._note("connected again")
+        self._failures = 0
+
+    def pause(self, error: AlimiError, asked: float | None = None) -> None:
+        """Wait after a failure, and not less than `asked` seconds."""
+        longest = min(_PAUSES[0] * 2**self._failures, _PAUSES[1])
+        self._failures = min(self._failures + 1, 10)
+        # Never less than asked, and never all clients at the same moment.
+        wait = (asked or 0) + random.uniform(longest / 2, longest)
+        self._note(f"{error}; again in {wait:.0f} s")
+        self._sleep(wait)
 
 
 class RemoteInbox(AbstractContextManager["RemoteInbox"]):
@@ -57,9 +81,8 @@ class RemoteInbox(AbstractContextManager["RemoteInbox"]):
     ) -> None:
         self._remote = remote
         self._credentials = credentials
-        self._note = note
+        self._retries = _Retries(note, sleep)
         self._sleep = sleep
-        self._failures = 0
         self._retry = _PAUSES[0]
         self._cursor = ""
         self._shown: set[tuple[str, int]] = set()
@@ -84,11 +107,11 @@ class RemoteInbox(AbstractContextManager["RemoteInbox"]):
                 yield from self._once()
                 self._sleep(self._retry)
             except Unreachable as error:
-                self._pause(error, None)
+                self._retries.pause(error)
             except Refused as error:
                 if not error.is_temporary:
                     raise
-                self._pause(error, error.retry_after)
+                self._retries.pause(error, error.retry_after)
 
     def _once(self) -> Iterator[ServerEvent]:
         headers = self._credentials()
@@ -98,7 +121,7 @@ class RemoteInbox(AbstractContextManager["RemoteInbox"]):
         decoder = Decoder()
         try:
             while chunk := stream.read():
-                self._works()
+                self._retries.works()
                 for event in decoder.feed(chunk):
                     if not self._is_repeated(event):
                         yield event
@@ -109,11 +132,6 @@ class RemoteInbox(AbstractContextManager["RemoteInbox"]):
             raise Unreachable(f"the stream is not one of Alimi's: {error}") from None
         finally:
             stream.close()
-
-    def _works(self) -> None:
-        if self._failures:
-            self._note("connected again")
-        self._failures = 0
 
     def _arrived_at(self, cursor: str) -> None:
         if cursor and cursor != self._cursor:
@@ -131,22 +149,26 @@ class RemoteInbox(AbstractContextManager["RemoteInbox"]):
         self._shown.add(seen)
         return False
 
-    def _pause(self, error: AlimiError, asked: float | None) -> None:
-        longest = min(_PAUSES[0] * 2**self._failures, _PAUSES[1])
-        self._failures = min(self._failures + 1, 10)
-        # Never less than asked, and never all clients at the same moment.
-        wait = (asked or 0) + random.uniform(longest / 2, longest)
-        self._note(f"{error}; again in {wait:.0f} s")
-        self._sleep(wait)
-
 
 class DatabaseInbox(AbstractContextManager["DatabaseInbox"]):
-    """The inbox as the database has it; works beside a running server, and without one."""
+    """The inbox as the database has it; works beside a running server, and without one.
 
-    def __init__(self, store: Store, recipient: str, locales: Sequence[str]) -> None:
+    `note` is told about the connection.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        recipient: str,
+        locales: Sequence[str],
+        note: Callable[[str], None],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._store = store
         self._recipient = recipient
         self._locales = tuple(locales)
+        self._retries = _Retries(note, sleep)
+        self._sleep = sleep
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
@@ -166,59 +188,26 @@ class DatabaseInbox(AbstractContextManager["DatabaseInbox"]):
         return rows[::-1], str(page.cursor)
 
     def events(self, cursor: str) -> Iterator[ServerEvent]:
-        """Everything after the cursor, for ever."""
-        decoder, reader = Decoder(), _Reader(self._locales)
+        """Everything after the cursor, for ever.  Raises StoreError when that cannot change."""
+        decoder = Decoder()
+        place: Place = beginning(cursor, self._locales)
         while True:
-            read = self._store.changes_after([(self._recipient, reader.at)], _PAGE)
-            changes = self._runner.run(read)[0]
-            is_first = reader.tag is None
-            told = reader.begin(changes, cursor) if is_first else reader.take(changes)
-            yield from decoder.feed(told)
-            if not is_first and not changes.more:
-                time.sleep(_LOOK)
+            changes = self._changes_after(place)
+            step = Frames(changes, _PIECE).step(place)
+            place = step.place
+            yield from decoder.feed(step.body)
+            if place.cursor >= changes.head:
+                self._sleep(_LOOK)  # a file tells nobody that another process wrote to it
 
-
-class _Reader:
-    """A position in an inbox, and what of it was shown."""
-
-    def __init__(self, locales: tuple[str, ...]) -> None:
-        self.tag: str | None = None
-        self.at: int | None = None
-        self._base = 0
-        self._shown: set[int] = set()
-        self._locales = locales
-
-    def begin(self, changes: Changes, cursor: str | None) -> bytes:
-        """Where to read from; the first bytes say so."""
-        self._stand(changes.tag, changes.head)
-        if cursor is None:
-            return frames.hello(Cursor(changes.tag, changes.head), changes)
-        try:
-            asked = Cursor.parse(cursor)
-        except InvalidInput:
-            return frames.reset(changes, "malformed")
-        if asked.tag != changes.tag:
-            return frames.reset(changes, "epoch")
-        self._stand(changes.tag, asked.version)
-        return frames.hello(asked, changes)
-
-    def take(self, changes: Changes) -> bytes:
-        """What the next read tells."""
-        lost = "epoch" if changes.tag != self.tag else frames.gap(changes)
-        if lost is not None:
-            self._stand(changes.tag, changes.head)
-            return frames.reset(changes, lost)
-        told = frames.render(changes, base=self._base, shown=self._shown, locales=self._locales)
-        if changes.more:
-            self.at = changes.upto
-            self._shown |= {
-                each.born for each in changes.items
-                if isinstance(each, Notification) and each.born > self._base
-            }  # fmt: skip
-        else:
-            self._stand(changes.tag, changes.upto)
-        return told
-
-    def _stand(self, tag: str, version: int) -> None:
-        self.tag, self.at, self._base = tag, version, version
-        self._shown = set()
+    def _changes_after(self, place: Place) -> Changes:
+        while True:
+            try:
+                read = self._store.changes_after([(self._recipient, place.wanted)], _PAGE)
+                changes = self._runner.run(read)[0]
+            except StoreError as error:
+                if type(error) not in {StoreError, StoreBusy}:
+                    raise
+                self._retries.pause(error)
+            else:
+                self._retries.works()
+                return changes

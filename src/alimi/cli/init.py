@@ -18,7 +18,7 @@ _CONTENT = """\
 # Settings of Alimi; flags and ALIMI_… variables win over what stands here.
 # This file holds secrets: keep it out of version control.
 
-database = "sqlite:///alimi.db"
+database = "sqlite:///alimi.db"         # or postgresql://…, for which `alimi migrate` makes tables
 host = "127.0.0.1"
 port = 8000
 

@@ -69,7 +69,7 @@ _SERVER = (
     Option(
         "database", str, "sqlite:///alimi.db",
         "The database: a SQLite file as a path or a URL, such as sqlite:///alimi.db (relative) or "
-        "sqlite:////var/lib/alimi.db (absolute).",
+        "sqlite:////var/lib/alimi.db (absolute), or postgresql://user:password@host/name.",
         flags=("--db", "--database"),
     ),
     Option(
@@ -159,7 +159,7 @@ _MEANINGS = {
     "drain_seconds": "How long a stop waits for streams to end before it cuts them.",
     "synchronous": "SQLite's durability: FULL survives a power cut, NORMAL may lose the last "
     "commits in one, EXTRA is FULL and a little more. A killed process loses nothing in any.",
-    "auto_migrate": "Make or update the tables when the server starts.",
+    "auto_migrate": "Make or update the tables when the server starts; on SQLite only.",
     "retention.days": "Notifications older than this become tombstones; none keeps them.",
     "retention.rows": "Notifications kept in one inbox, the newest; none keeps all.",
     "retention.tombstone_days": "How long deletions are remembered: a reader that was away for "

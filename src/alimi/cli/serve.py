@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shlex
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from typing import Any
 from alimi import __version__
 from alimi.cli import configuration, secrets, server
 from alimi.cli.configuration import Configuration
-from alimi.cli.database import file_of
+from alimi.cli.database import file_of, name_of
 from alimi.cli.gathering import Gathering
 from alimi.cli.options import FOR_SERVER, takes
 from alimi.cli.tokens import TokenWho
@@ -22,7 +21,6 @@ from alimi.facade import Alimi
 from alimi.workers import Worker, run_workers
 
 logger = logging.getLogger("alimi")
-_PASSWORD = re.compile(r"(?<=://)[^/@]*@")
 
 EXAMPLES = (
     "alimi init && alimi serve",
@@ -51,7 +49,7 @@ def serve(**given: Any) -> int:
 
     def ready() -> None:
         several = f" with {config.workers} workers" if config.workers > 1 else ""
-        print(f"Alimi {__version__} serves {address} from {path or _shown(config)}{several}")
+        print(f"Alimi {__version__} serves {address} from {name_of(alimi.store)}{several}")
         if is_first:
             print("\n".join(_next_steps(config, address)))
         sys.stdout.flush()
@@ -106,11 +104,6 @@ def _demand_shareable(config: Configuration, path: Path | None) -> None:
             f"workers: {config.workers} processes need a bus between them, and local is none: leave"
             " --bus away, which takes PostgreSQL's, or name one"
         )
-
-
-def _shown(config: Configuration) -> str:
-    """The database without its password."""
-    return _PASSWORD.sub("", config.database)
 
 
 def _log_to_stderr(level: str, who: str = "") -> None:

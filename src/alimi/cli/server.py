@@ -9,7 +9,7 @@ import math
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -20,6 +20,7 @@ from alimi.errors import ConfigurationError
 from alimi.facade import Alimi
 from alimi.settings import Settings
 from alimi.uvicorn import Protocol
+from alimi.workers import bind
 
 logger = logging.getLogger("alimi")
 
@@ -92,33 +93,38 @@ def serve(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=math.ceil(alimi.settings.drain_seconds) + 1,
-        callback_notify=None if turn is None else _awaitable(turn),
-        timeout_notify=_TURN_SECONDS,
     )
     server = Server(config, alimi, ready)
     sys.setswitchinterval(SWITCH_SECONDS)
     signal.signal(signal.SIGTERM, _ending(server))
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=_loops()) as runner:
-        runner.run(_serve(server, alimi, sockets, gathering))
-
-
-def _awaitable(call: Callable[[], None]) -> Callable[[], Awaitable[None]]:
-    async def called() -> None:
-        call()
-
-    return called
+        runner.run(_serve(server, alimi, sockets, turn, gathering))
 
 
 async def _serve(
-    server: Server, alimi: Alimi, sockets: list[socket.socket], gathering: Gathering | None
+    server: Server,
+    alimi: Alimi,
+    sockets: list[socket.socket],
+    turn: Callable[[], None] | None,
+    gathering: Gathering | None,
 ) -> None:
     if gathering is not None:
         alimi.metrics.collect = gathering.collect
         await gathering.start()
     await alimi.start()
+    # Not by uvicorn's own tick, which ends where a drain begins.
+    saying = None if turn is None else asyncio.create_task(_say_turns(turn))
     await server.serve(sockets)
+    if saying is not None:
+        saying.cancel()
     if gathering is not None:
         gathering.close()
+
+
+async def _say_turns(turn: Callable[[], None]) -> None:
+    while True:
+        turn()
+        await asyncio.sleep(_TURN_SECONDS)
 
 
 def _ending(server: Server) -> Callable[[int, FrameType | None], None]:
@@ -154,29 +160,13 @@ def listen(host: str, port: int) -> list[socket.socket]:
     failed: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):
         try:
-            sockets.append(_bound(family, (address[0], port or _port_of(sockets), *address[2:])))
+            sockets.append(bind(family, (address[0], port or _port_of(sockets), *address[2:])))
         except OSError as error:
             failed = error
     if not sockets:
-        reason = failed.strerror if failed else "no address"
-        raise ConfigurationError(
-            f"cannot listen on {host} port {port}: {reason}; see --port, --host"
-        )
+        reason = failed.strerror if failed else f"{host}: no address"
+        raise ConfigurationError(f"cannot listen on {reason}; see --port, --host")
     return sockets
-
-
-def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
-    # Without the protocol asyncio sets no TCP_NODELAY, and each answer waits 40 ms (measured).
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(address)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _port_of(sockets: Sequence[socket.socket]) -> int:

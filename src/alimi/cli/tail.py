@@ -16,10 +16,10 @@ import typer
 from alimi.cli import configuration, secrets, terminal, tokens
 from alimi.cli.configuration import Configuration
 from alimi.cli.database import demand_file, store_of
-from alimi.cli.following import DatabaseInbox, Inbox, RemoteInbox
+from alimi.cli.inboxes import DatabaseInbox, Inbox, RemoteInbox
 from alimi.cli.options import takes
+from alimi.cli.printer import Printer
 from alimi.cli.remote import Remote
-from alimi.cli.showing import Printer
 from alimi.errors import ConfigurationError, InvalidInput
 from alimi.model import MAX_CURSOR, normalise_recipient
 
@@ -133,7 +133,7 @@ def _inbox(
         raise InvalidInput("whose inbox? Name the recipient: alimi tail 2")
     store = store_of(config)
     demand_file(store)
-    return DatabaseInbox(store, normalise_recipient(recipient), locales)
+    return DatabaseInbox(store, normalise_recipient(recipient), locales, note)
 
 
 def _credentials(

@@ -74,8 +74,9 @@ class TokenWho:
                 raise _Refused(f"it is longer than {MAX_TOKEN} characters")
             return self._identity(self._claims(token))
         except (jwt.PyJWTError, AlimiError, ValueError, OverflowError) as error:
-            # Whoever integrates looks here for the reason; the caller is told nothing (G7).
-            logger.info("alimi: refused a user token: %.200s", error)
+            # Whoever integrates looks here for the reason; the caller is told nothing (G7).  It
+            # may repeat what the token's header says, which must not look like lines of ours.
+            logger.info("alimi: refused a user token: %.200r", str(error))
             return None
 
     def _claims(self, token: str) -> dict[str, Any]:
