@@ -1,6 +1,7 @@
 """What every test gets."""
 
 import os
+from collections.abc import Callable
 
 import pytest
 from hypothesis import settings
@@ -21,3 +22,18 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own ALIMI_… variables reach no test; ALIMI_CHROMIUM is read before this."""
     for name in [name for name in os.environ if name.startswith("ALIMI_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Shows a line of figures at the end of the run, whichever process the test ran in."""
+    return lambda line: record_property("figures", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have measured."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    for report in reports:
+        for name, line in report.user_properties:
+            if name == "figures":
+                terminalreporter.write_line(str(line))

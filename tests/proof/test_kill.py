@@ -9,7 +9,7 @@ import asyncio
 import json
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -126,7 +126,7 @@ async def test_a_kill_while_starting_is_no_harm(tmp_path: Path, point: Point) ->
 
 @pytest.mark.timeout(180)
 async def test_a_kill_at_random_moments_loses_and_doubles_nothing(
-    app: AppProcess, capsys: pytest.CaptureFixture[str]
+    app: AppProcess, tell: Callable[[str], None]
 ) -> None:
     """G1 G2 G3 G4 G5 G6: a dozen kills under the same people and pages, at seeded moments."""
     moments = random.Random(2026)
@@ -141,8 +141,7 @@ async def test_a_kill_at_random_moments_loses_and_doubles_nothing(
         await people.rest()
         findings = await people.judge()
         figures = people.checker.figures()
-    with capsys.disabled():
-        print(f"\n{RANDOM_KILLS} kills: {json.dumps(msgspec.structs.asdict(figures))}")  # noqa: T201 - a report
+    tell(f"{RANDOM_KILLS} kills: {json.dumps(msgspec.structs.asdict(figures))}")
     assert not findings, told(findings)
     assert figures.acknowledged > RANDOM_KILLS * SOME
     assert figures.rolled_back > 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ async def feed(app: AppProcess, page: Page, number: int) -> float:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("server", SERVERS)
 async def test_memory_stays_flat_while_stalled_readers_are_fed(
-    tmp_path: Path, server: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, server: str, tell: Callable[[str], None]
 ) -> None:
     """G8: live or in a replay a stalled reader costs a bounded share, and delays nobody."""
     settings = {
@@ -99,12 +100,11 @@ async def test_memory_stays_flat_while_stalled_readers_are_fed(
         leave(readers)
         cut = await asyncio.to_thread(app.metric, CUT)
         await page.close()
-    with capsys.disabled():
-        print(  # noqa: T201 - a report
-            f"\n{server}: {READERS} stalled readers held {live / 1e6:.0f} MB live and "
-            f"{replay / 1e6:.0f} MB more in a replay, of at most {BOUND / 1e6:.0f}; "
-            f"a healthy one waited at most {max(waits):.2f} s"
-        )
+    tell(
+        f"{server}: {READERS} stalled readers held {live / 1e6:.0f} MB live and "
+        f"{replay / 1e6:.0f} MB more in a replay, of at most {BOUND / 1e6:.0f}; "
+        f"a healthy one waited at most {max(waits):.2f} s"
+    )
     assert live < BOUND
     assert replay < BOUND
     assert max(waits) < PROMPT
