@@ -1,6 +1,7 @@
 """What every test gets."""
 
 import os
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 pytest.register_assert_rewrite("alimi.testing")
 
 pytest_plugins = ["tests.support.real_servers"]
+
+# Whoever runs us in the background has us ignore Ctrl-C, and our children would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is no finding; and what CI finds, its reader must find again.
 settings.register_profile("developer", deadline=None)

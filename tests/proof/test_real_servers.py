@@ -31,7 +31,8 @@ def test_a_server_lives_again_on_the_same_port(make: Callable[[], ServerProcess]
         server.start()
         assert server.port == port
         server.freeze()
-        assert {state(pid) for pid in server.family()} == {"T"}
+        # "Z": a child that had ended by itself, whom its stopped parent cannot bury
+        assert {state(pid) for pid in server.family()} - {"Z"} == {"T"}
         server.thaw()
         wait_until(server.answers, "an answer")
         server.stop()
