@@ -6,7 +6,6 @@ import hashlib
 import re
 import ssl
 from base64 import urlsafe_b64encode
-from collections.abc import Collection
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -44,10 +43,10 @@ class Address(msgspec.Struct, frozen=True):
         return context
 
 
-def parse(url: str, *, port: int, also: Collection[str] = ()) -> Address:
+def parse(url: str, *, port: int) -> Address:
     """`scheme://user:password@host:port,host:port?prefix=shop&ca=/etc/ca.pem`.
 
-    `also` are further options.  Raises ConfigurationError.
+    `port` is that of servers which name none.  Raises ConfigurationError.
     """
     scheme, _, rest = url.partition("://")
     rest, _, query = rest.partition("?")
@@ -55,7 +54,7 @@ def parse(url: str, *, port: int, also: Collection[str] = ()) -> Address:
     users = [user for user, _ in found if user is not None]
     user, password = users[0] if users else (None, None)
     hosts = tuple(host for _, host in found)
-    return Address(scheme, hosts, user, password, _options(query, {*_OPTIONS, *also}))
+    return Address(scheme, hosts, user, password, _options(query))
 
 
 def _server(text: str, port: int) -> tuple[tuple[str, str | None] | None, tuple[str, int]]:
@@ -76,12 +75,12 @@ def _server(text: str, port: int) -> tuple[tuple[str, str | None] | None, tuple[
     return user, (host, given or port)
 
 
-def _options(query: str, known: Collection[str]) -> dict[str, str]:
+def _options(query: str) -> dict[str, str]:
     options = dict(parse_qsl(query))
-    unknown = sorted(set(options) - set(known))
+    unknown = sorted(set(options).difference(_OPTIONS))
     if unknown:
         raise ConfigurationError(
-            f"the bus's URL has no option {unknown[0]}; it has {', '.join(sorted(known))}"
+            f"the bus's URL has no option {unknown[0]}; it has {', '.join(sorted(_OPTIONS))}"
         )
     prefix = options.get("prefix")
     if prefix is not None and not _PREFIX.fullmatch(prefix):

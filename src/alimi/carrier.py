@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
@@ -350,8 +351,8 @@ class Carrier:
             self._rest.set()
 
     def _count_sent(self, batch: Sequence[Said]) -> None:
-        for said in batch:
-            self._metrics.bus_sent.labels(_WHAT[type(said)]).inc()
+        for what, count in Counter(_WHAT[type(said)] for said in batch).items():
+            self._metrics.bus_sent.labels(what).inc(count)
 
     async def _probe(self, link: Link) -> None:
         try:

@@ -48,7 +48,8 @@ class Wire(asyncio.Protocol):
         """Go on encrypted, on a connection that began in the clear."""
         assert self.transport is not None  # noqa: S101 - dialled before
         upgraded = await self._loop.start_tls(self.transport, self, tls, server_hostname=host)
-        assert upgraded is not None  # noqa: S101 - only None when it was closed meanwhile
+        if upgraded is None:
+            raise LinkError("the connection broke while it was being encrypted")
         self._use(upgraded)
 
     # -- what a subclass says -----------------------------------------------------------------

@@ -13,7 +13,7 @@ from alimi.carrier import Carrier, Ears, Patience
 from alimi.metrics import Metrics
 from alimi.model import HangUp, Hint, SignalTo
 from alimi.telegrams import Look, Said
-from alimi.testing.bus_conformance import Node
+from alimi.testing.buses.harness import Node
 from alimi.wire import LinkError
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import nats
@@ -18,7 +19,7 @@ from alimi.carrier import Carrier
 from alimi.metrics import Metrics
 from alimi.model import BusMessage, HangUp, Hint, SignalTo
 from alimi.stores.postgres.target import Target
-from alimi.testing.bus_conformance import Node
+from alimi.testing.buses.harness import Node
 from tests.support.nats import NatsServer
 from tests.support.valkey import ValkeyServer
 
@@ -171,9 +172,11 @@ async def test_a_hub_that_fails_ends_no_connection(site: Sites, nats_server: Nat
     assert ours.dropped("failed") == 1
 
 
-async def test_a_server_with_little_room_gets_less(site: Sites) -> None:
+async def test_a_server_with_little_room_gets_less(site: Sites, tmp_path: Path) -> None:
     """NATS' `max_payload` is kept to: the server would end the connection."""
-    with NatsServer("-c", _config("max_payload: 512")) as server:
+    settings = tmp_path / "nats.conf"
+    settings.write_text("max_payload: 512")
+    with NatsServer("-c", str(settings)) as server:
         one, two = [
             await site(lambda metrics: make_nats(server.url, "small", metrics)) for _ in range(2)
         ]
@@ -181,14 +184,3 @@ async def test_a_server_with_little_room_gets_less(site: Sites) -> None:
         await two.node.hears(SignalTo("2", "small"))
         assert one.dropped("too-large") == 1
         assert two.node.lost == 0
-
-
-def _config(text: str) -> str:
-    import atexit
-    import tempfile
-    from pathlib import Path
-
-    with tempfile.NamedTemporaryFile("w", suffix=".conf", delete=False) as file:
-        file.write(text)
-    atexit.register(Path(file.name).unlink, missing_ok=True)
-    return file.name

@@ -15,7 +15,7 @@ from alimi.carrier import Carrier
 from alimi.metrics import Metrics
 from alimi.model import BusMessage, HangUp, Hint, SignalTo
 from alimi.stores.postgres.target import Target
-from alimi.testing.bus_conformance import Node
+from alimi.testing.buses.harness import Node
 from tests.buses.harness import QUICK
 from tests.support.nats import NatsServer
 from tests.support.tcp_proxy import TcpProxy
@@ -81,7 +81,7 @@ async def test_a_bus_works_under_uvloop(on_uvloop: None, way: tuple[TcpProxy, Ma
     assert isinstance(asyncio.get_running_loop(), uvloop.Loop)
     proxy, make = way
     async with a_node(make) as one, a_node(make) as two:
-        assert one.bus.trouble is None
+        await one.until(lambda: one.bus.trouble is None)
         names = [f"user {number}" for number in range(2_000)]
         await two.bus.follow(names)
         told: list[BusMessage] = [

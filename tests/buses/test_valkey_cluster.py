@@ -13,7 +13,7 @@ from alimi.buses.valkey.link import slot_of
 from alimi.carrier import Carrier
 from alimi.metrics import Metrics
 from alimi.model import Hint
-from alimi.testing.bus_conformance import Node
+from alimi.testing.buses.harness import Node
 from tests.buses.harness import QUICK, OnAServer
 from tests.support.servers import wait_until
 from tests.support.valkey import ValkeyServer

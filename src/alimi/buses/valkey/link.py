@@ -127,6 +127,7 @@ class ValkeyLink:
             raise LinkError(f"the server says: {text}")
 
     def _unsubscribed(self, value: Any) -> None:
+        """Known by its name: a push of this kind that we did not ask for is another's doing."""
         self._replied(value)
 
     def pushed(self, wire: RespWire, push: Push) -> None:

@@ -1,0 +1,1 @@
+"""The parts of the bus conformance suite, by what they are about."""
