@@ -21,7 +21,7 @@
     │   ├── StoreClosed
     │   ├── SchemaMissing
     │   ├── SchemaTooNew
-    │   └── StoreFull           the queue of writes is at its bound
+    │   └── StoreFull           the queue of writes, or of reads, is at its bound
     └── ConfigurationError      a setting that cannot work
 
 The docstring of a class is its default message and says what to do next.

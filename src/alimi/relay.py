@@ -74,13 +74,12 @@ class Relay:
             try:
                 await self.flush()
                 self._pause = _PAUSES[0]
+                await self._wait()
             except StoreError as error:
-                logger.warning("alimi: a batch could not be applied, it is tried again: %s", error)
+                logger.warning("alimi: the outbox could not be applied, tried again: %s", error)
                 self._metrics.task_failures.labels("batch").inc()
-                await asyncio.sleep(self._pause)
+                await asyncio.sleep(self._pause)  # nobody tells when a database works again
                 self._pause = min(self._pause * 2, _PAUSES[1])
-                continue
-            await self._wait()
 
     async def flush(self) -> None:
         """Apply until the outbox is empty."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 
 from alimi.errors import StoreFull
 from alimi.model import PageQuery
-from alimi.stores.sqlite import SQLiteStore, feed
+from alimi.stores.sqlite import SQLiteStore, feed, upkeep
+from alimi.stores.sqlite.connections import READER_SECONDS
 from alimi.stores.sqlite.readers import Readers
+from alimi.stores.sqlite.watcher import Watcher
 from alimi.testing.stores.harness import deliver, event, read
 
 
@@ -73,3 +76,15 @@ async def test_g8_no_answer_is_too_big_for_sqlite(store: SQLiteStore) -> None:
         db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 600_000)
         answers = feed.changes_after(db, [(who, 0) for who in people], 100)
     assert [(len(each.items), each.more) for each in answers] == [(21, False)] + 3 * [(20, False)]
+
+
+def test_looking_for_work_never_waits(tmp_path: Path) -> None:
+    """The look that runs on the loop answers at once, also while nobody may read the file."""
+    upkeep.migrate(tmp_path / "app.db")
+    with closing(sqlite3.connect(tmp_path / "app.db", isolation_level=None)) as greedy:
+        greedy.execute("PRAGMA locking_mode = EXCLUSIVE")
+        greedy.execute("BEGIN IMMEDIATE")
+        with closing(Watcher(tmp_path / "app.db")) as watcher:
+            began = time.monotonic()
+            assert watcher.pending(0)
+            assert time.monotonic() - began < READER_SECONDS / 2

@@ -35,9 +35,9 @@ def connect_writer(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
     return db
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
+def connect_reader(path: Path, seconds: float = READER_SECONDS) -> sqlite3.Connection:
     """A connection that only reads; it cannot create or change anything."""
-    db = _connect(f"{path.as_uri()}?mode=rw", timeout=READER_SECONDS)
+    db = _connect(f"{path.as_uri()}?mode=rw", timeout=seconds)
     db.execute("PRAGMA query_only = ON")
     return db
 
@@ -78,7 +78,7 @@ def _retry(db: sqlite3.Connection, statement: str, seconds: float) -> None:
                 raise
             if time.monotonic() >= deadline:
                 raise StoreBusy from error
-        time.sleep(random.uniform(*RETRY_SECONDS))
+        time.sleep(random.uniform(*RETRY_SECONDS))  # SQLite tells nobody that a lock is free
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -223,21 +224,19 @@ class _Parts:
         bound: int,
         at_once: int,
     ) -> None:
-        db = connect_writer(path, synchronous)
         self._path = path
-        try:
+        with ExitStack() as opened:
+            db = opened.enter_context(closing(connect_writer(path, synchronous)))
             use_wal(db)
             if auto_migrate:
                 schema.migrate(db)
             schema.check(db)
             # Only now, beside what is a database of ours.
-            self._sidecar = _remembering(db, path)
-        except BaseException:
-            db.close()
-            raise
+            self._sidecar = opened.enter_context(closing(_remembering(db, path)))
+            self.watcher = opened.enter_context(closing(Watcher(path)))
+            opened.pop_all()
         self.roll = Roll()
         self.file = DatabaseFile(path)
-        self.watcher = Watcher(connect_reader(path))
         # Streams never wait behind pages, of which a filter may walk an inbox to its end.  Two
         # threads keep one such page from the others; more would only fight for the interpreter.
         self.feed = Readers(self._reader, "feed", threads=1, bound=bound)

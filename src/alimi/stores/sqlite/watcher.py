@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from pathlib import Path
 
-from alimi.stores.sqlite.connections import as_alimi_error, is_busy
+from alimi.stores.sqlite.connections import as_alimi_error, connect_reader, is_busy
 from alimi.stores.sqlite.sql import SQL
 
 
 class Watcher:
     """A connection that only looks; `PRAGMA data_version` takes 3 µs, so it may run on the loop."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
+    def __init__(self, path: Path) -> None:
+        self._db = connect_reader(path, seconds=0)  # a loop cannot wait
         self._lock = threading.Lock()  # several loops, each in its thread, may share a store
         self._empty_at: int | None = None
 

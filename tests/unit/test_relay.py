@@ -1,0 +1,52 @@
+"""The relay's loop: what wakes it, and what it survives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+
+from alimi.buses.local import Exchange, LocalBus
+from alimi.errors import StoreError
+from alimi.metrics import Metrics
+from alimi.model import Applied
+from alimi.relay import Relay
+from alimi.settings import Settings
+from alimi.store import Store
+
+
+class FlakyStore:
+    """Has nothing to do; every look for work fails."""
+
+    def __init__(self) -> None:
+        self.applied = asyncio.Queue[int]()
+
+    async def apply(self, limit: int, followed: Callable[[str], bool] | None = None) -> Applied:
+        self.applied.put_nowait(limit)
+        return Applied()
+
+    async def pending(self) -> bool:
+        raise StoreError("the database is away")
+
+
+async def test_g1_a_look_that_fails_ends_nothing() -> None:
+    """G1: a database that is away while the relay looks for work is asked again, like any other."""
+    store = FlakyStore()
+
+    async def check() -> None:
+        raise AssertionError("nobody else has written")
+
+    relay = Relay(
+        cast("Store", cast("Any", store)),
+        LocalBus(Exchange()),
+        Settings(poll_seconds=0.001),
+        Metrics(),
+        deliver=lambda changes: None,
+        check=check,
+    )
+    running = asyncio.ensure_future(relay.run())
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await store.applied.get()
+    assert not running.done()
+    running.cancel()
