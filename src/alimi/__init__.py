@@ -2,7 +2,7 @@
 
 facade    class Alimi: kinds, notify, inbox, asgi, stream
 store     the durable truth (stores/*); bus: how nodes tell each other (buses/*)
-relay     outbox -> inboxes; hub: the open streams of this node
+relay     outbox -> inboxes; hub: the open streams of this node (docs/design/fast-path.md)
 web       the ASGI application; client/: the browser's side; cli/: the command
 workers   several processes on one socket
 """

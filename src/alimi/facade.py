@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -20,7 +21,7 @@ from alimi.errors import (
     StoreError,
     WithinMissing,
 )
-from alimi.hub import Hub
+from alimi.hub import Again, Hub
 from alimi.inbox import Inbox
 from alimi.kinds import EventParts, Kind
 from alimi.metrics import Metrics
@@ -185,15 +186,26 @@ class Alimi:
         build = backends.web_application()
         return build(self, who, origins=origins, api_keys=api_keys, metrics=metrics)
 
-    def stream(self, request: Any, recipient: object) -> Any:
+    def stream(
+        self,
+        request: Any,
+        recipient: object,
+        *,
+        ask_again: Callable[[], Awaitable[object]] | None = None,
+        asked_at: float = -math.inf,
+    ) -> Any:
         """An ASGI response with the recipient's stream, for a route of the application's own.
 
-        The caller has checked that this reader may see this inbox.
+        The caller has checked that this reader may see this inbox.  `ask_again()` answers as `who`
+        does whether that is still so; it is asked once more when the stream has begun to hear of
+        hang-ups, for a log-out may have come in between.  Where nothing was missed since `asked_at`
+        (the loop's time before the check, in seconds) it is spared.
         """
         identity = Identity.of(recipient)
         if identity is None:
             raise InvalidInput("a stream needs a recipient")
-        return backends.response_for(request, StreamResponse(self._hub, identity))
+        again = None if ask_again is None else Again(ask_again, asked_at)
+        return backends.response_for(request, StreamResponse(self._hub, identity, again))
 
     # -- life ---------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The blocks of a stream, made from values; pure.
+"""The frames of a stream: the blocks that tell of a read, made from values; pure.
 
 One version of an inbox may need several blocks.  Only the last of them carries the `id:`, so a cut
 in between repeats the version instead of skipping its rest.

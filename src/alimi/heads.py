@@ -1,4 +1,4 @@
-"""What this node knows of inboxes: their heads, and the last that happened in them.
+"""What this node remembers of inboxes: their heads, and the last that happened in them.
 
 A stream that comes back is answered from here, so that thousands that come back at once ask the
 store for nothing.  An inbox is known only while the bus is followed without interruption: what was
@@ -12,7 +12,7 @@ The tail is bounded in bytes for all inboxes together; whose tail grew longest a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -25,9 +25,9 @@ _ROW = 700
 class Head:
     """What is known of one inbox that is followed."""
 
-    __slots__ = ("heard", "latest", "rows", "since", "size", "told")
+    __slots__ = ("heard", "latest", "quiet_since", "rows", "since", "size", "told")
 
-    def __init__(self) -> None:
+    def __init__(self, now: float) -> None:
         #: The head and what belongs to it, without rows; None: nothing is known yet.
         self.latest: Changes | None = None
         #: The highest version that anybody spoke of.
@@ -38,17 +38,21 @@ class Head:
         self.rows: dict[str, Notification] | None = None
         self.since = 0
         self.size = 0
+        #: Since then everything was heard, and nobody hung up.
+        self.quiet_since = now
 
 
 class Heads:
     """The inboxes that this node follows.
 
-    `tail_bytes` bounds the rows that are kept for all of them, `page` those of one.
+    `tail_bytes` bounds the rows that are kept for all of them, `page` those of one.  `clock` is the
+    loop's.
     """
 
-    def __init__(self, tail_bytes: int, page: int) -> None:
+    def __init__(self, tail_bytes: int, page: int, clock: Callable[[], float]) -> None:
         self._bound = tail_bytes
         self._page = page
+        self._clock = clock
         self._known: dict[str, Head] = {}
         #: Who has a tail, the one that grew longest ago first.
         self._tails: dict[str, Head] = {}
@@ -78,7 +82,7 @@ class Heads:
     def begin(self, recipient: str) -> None:
         """From now on everything about this inbox is heard."""
         self.forget(recipient)
-        self._known[recipient] = Head()
+        self._known[recipient] = Head(self._clock())
 
     def forget(self, recipient: str) -> None:
         """It is no longer heard."""
@@ -105,6 +109,18 @@ class Heads:
             return True
         head.heard = max(head.heard, version)
         return version > head.told
+
+    def hang_up(self, recipient: str) -> None:
+        """Somebody ends streams of this recipient: who asked before may have an old answer."""
+        head = self._known.get(recipient)
+        if head is not None:
+            head.quiet_since = self._clock()
+
+    def is_quiet(self, recipient: str, since: float) -> bool:
+        """Whether any hang-up since then would have been heard, and none was."""
+        head = self._known.get(recipient)
+        # Not at the same moment either: some loops' clocks stand still during a turn.
+        return head is not None and head.quiet_since < since
 
     def check(self, recipient: str, version: int) -> None:
         """The store says that an inbox is at `version`, or was a moment ago."""

@@ -1,7 +1,7 @@
 """The open streams of one node.
 
 It knows who is connected, begins and ends streams, takes what arrives, and looks after all of them
-by one wheel; `alimi.pump` reads and writes for them.
+by one wheel; `alimi.pump` reads and writes for them, and `alimi.checks` finds what was not heard.
 
 An idle stream has no task, no timer and no queue: one wheel ticks for all of them.
 """
@@ -11,17 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Literal, NamedTuple
 
 from alimi import frames
 from alimi.bus import Bus
+from alimi.checks import PositionChecks
 from alimi.following import Following
 from alimi.heads import Heads
 from alimi.metrics import Metrics
-from alimi.model import BusMessage, Changes, HangUp, Hint, Identity, Positions, SignalTo
-from alimi.position import Frames, beginning
+from alimi.model import BusMessage, Changes, HangUp, Hint, Identity, SignalTo
+from alimi.position import Beginning, Frames, beginning
 from alimi.pump import Pump
 from alimi.settings import Settings
 from alimi.signals import Signals
@@ -34,14 +36,22 @@ logger = logging.getLogger("alimi")
 #: A server's access log has only a stream's beginning; this has its end.
 access = logging.getLogger("alimi.access")
 
-#: Recipients asked for in one position check.
-_CHECK = 5_000
-#: News that is under way when the heads are read arrives within this, and needs no healing.
-_GRACE = 0.05
-#: After an interruption of the bus all nodes want to check: over so many seconds they spread.
-_SPREAD = 0.25
+#: A refused reader waits so many times longer than one that was merely cut.
+_REFUSED_TIMES = 5
 
 Reason = frames.ByeReason | Literal["gone"]
+
+
+class Again(NamedTuple):
+    """How to ask once more whose stream it is.
+
+    Between that it was asked and that the stream hears of hang-ups the login may have ended.
+    """
+
+    #: Answers as `who` does: a recipient, an Identity, or None for nobody.
+    ask: Callable[[], Awaitable[object]]
+    #: The loop's time (seconds) just before it was asked first.
+    asked_at: float = -math.inf
 
 
 class Hub:
@@ -61,25 +71,25 @@ class Hub:
         clock: Callable[[], float],
         wall_ms: Callable[[], int],
     ) -> None:
-        self._store = store
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
         self._wall_ms = wall_ms
         self._streams: dict[str, set[Stream]] = {}
         self._count = 0
-        self._heads = Heads(settings.tail_bytes, settings.page)
+        self._heads = Heads(settings.tail_bytes, settings.page, clock)
         self._following = Following(
             bus, self._heads, settings, metrics,
             clock=clock, needed=self._streams.__contains__,
         )  # fmt: skip
         self._pump = Pump(store, self._heads, settings, metrics, clock=clock, fail=self.end)
+        self.checks = PositionChecks(
+            store, self._heads, self._pump, settings, metrics, streams=self._streams
+        )
         self._wheel: Wheel[Stream] = Wheel(clock())
         self._ending: set[Stream] = set()
         self._all_ended = asyncio.Event()
         self._all_ended.set()
-        self._epoch: str | None = None
-        self._doubt = asyncio.Event()
         self._signals = Signals(self._signal, settings.backlog_bytes // 4)
         self.draining = False
 
@@ -106,29 +116,46 @@ class Hub:
             return "capacity"
         return None
 
-    def count_refusal(self, reason: str) -> None:
-        """A reader was told to come back later."""
+    def refuse(self, recipient: str) -> bytes | None:
+        """What a reader who cannot be taken is told instead of a stream; None for one who can."""
+        reason = self.refusal(recipient)
+        if reason is None:
+            return None
         self._metrics.streams_refused.labels(reason).inc()
-
-    def retry_ms(self) -> int:
-        """This connection's own reconnect delay: equal ones make storms."""
-        return random.randint(*self._settings.retry_ms)
+        return frames.bye(reason, self._retry_ms() * _REFUSED_TIMES)
 
     async def open(
-        self, sink: Sink, identity: Identity, asked: str | None, locales: tuple[str, ...]
+        self,
+        sink: Sink,
+        identity: Identity,
+        asked: str | None,
+        locales: tuple[str, ...],
+        again: Again | None = None,
     ) -> Stream | None:
         """Register a stream, then let it read: subscribe first, so nothing falls in between.
 
         `asked` is the reader's cursor as it came, or None to begin at the head.  Answers None when
-        the last place was taken meanwhile: `refusal` may have been asked some awaits ago.
+        the last place was taken meanwhile: `refuse` may have been asked some awaits ago.  Without
+        `again` a hang-up from before it was registered is not noticed before the stream's age.
         """
-        refused = self.refusal(identity.recipient)
-        if refused is not None:
-            self.count_refusal(refused)
-            sink.write(frames.bye(refused, self.retry_ms()))
+        goodbye = self.refuse(identity.recipient)
+        if goodbye is not None:
+            sink.write(goodbye)
             sink.close()
             return None
-        stream = Stream(self, sink, identity, beginning(asked, locales))
+        stream = self._register(sink, identity, beginning(asked, locales))
+        try:
+            await self._following.join(stream.recipient)
+            if not await self._may_stay(stream, again):
+                self.end(stream, "hangup")
+        except BaseException:
+            self.end(stream, "gone")
+            raise
+        self._pump.make_due(stream)
+        return stream
+
+    def _register(self, sink: Sink, identity: Identity, place: Beginning) -> Stream:
+        stream = Stream(self, sink, identity, place)
         now = self._clock()
         stream.opened_at = stream.wrote_at = now
         age = self._settings.max_stream_seconds
@@ -137,15 +164,17 @@ class Hub:
         self._count += 1
         self._metrics.streams.set(self._count)
         sink.attach(stream)
-        sink.write(frames.retry(self.retry_ms()))
+        sink.write(frames.retry(self._retry_ms()))
         self._schedule(stream)
-        try:
-            await self._following.join(stream.recipient)
-        except BaseException:
-            self.end(stream, "gone")
-            raise
-        self._pump.make_due(stream)
         return stream
+
+    async def _may_stay(self, stream: Stream, again: Again | None) -> bool:
+        """Whether the identity still holds (G7).  From here on hang-ups reach the stream."""
+        if again is None or self._heads.is_quiet(stream.recipient, again.asked_at):
+            return True
+        now = Identity.of(await again.ask())
+        was = stream.identity
+        return now is not None and (now.recipient, now.session) == (was.recipient, was.session)
 
     def end(self, stream: Stream, reason: Reason) -> None:
         """Forget a stream and close its sink; says `bye` when the reader can still hear it."""
@@ -154,7 +183,7 @@ class Hub:
         self._signals.flush()
         stream.closed = True
         if reason != "gone" and reason != "stalled":  # noqa: PLR1714 - narrows the type
-            stream.sink.write(frames.bye(reason, self.retry_ms()))
+            stream.sink.write(frames.bye(reason, self._retry_ms()))
         self._forget(stream)
         self._metrics.streams_ended.labels(reason).inc()
         lived = self._clock() - stream.opened_at
@@ -195,6 +224,10 @@ class Hub:
         for stream in tuple(self._ending):
             stream.sink.close(abort=True)
 
+    def _retry_ms(self) -> int:
+        """This connection's own reconnect delay: equal ones make storms."""
+        return random.randint(*self._settings.retry_ms)
+
     def _forget(self, stream: Stream) -> None:
         self._pump.drop(stream)
         self._wheel.drop(stream)
@@ -223,12 +256,7 @@ class Hub:
     def bus_was_lost(self) -> None:
         """What was said meanwhile is unknown: check soon, once for many such calls."""
         self._heads.doubt()
-        self._doubt.set()
-
-    def _read_again(self) -> None:
-        for group in self._streams.values():
-            for stream in group:
-                self._pump.make_due(stream)
+        self.checks.want()
 
     def follows(self, recipient: str) -> bool:
         """Whether anything here would take a recipient's changes."""
@@ -266,6 +294,7 @@ class Hub:
             stream.wrote_at = now
 
     def _hang_up(self, recipient: str, session: str | None) -> None:
+        self._heads.hang_up(recipient)  # also for those who are only about to come
         for stream in tuple(self._streams.get(recipient, ())):
             if session is None or stream.identity.session == session:
                 self.end(stream, "hangup")
@@ -302,21 +331,6 @@ class Hub:
             self._look_after(stream, now)
         self._following.expire()
 
-    async def run_position_checks(self) -> None:
-        """Check for ever; apart from the wheel, so that a slow store delays no ping."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.position_check_seconds):
-                    await self._doubt.wait()
-            if self._doubt.is_set():
-                await asyncio.sleep(random.uniform(0, _SPREAD))
-            self._doubt.clear()
-            try:
-                await self.check_positions(_GRACE)
-            except BaseException:
-                self._doubt.set()
-                raise
-
     def _look_after(self, stream: Stream, now: float) -> None:
         expires_at = stream.identity.expires_at
         if stream.closed:  # it was told to end and has not: its reader takes nothing
@@ -349,48 +363,3 @@ class Hub:
             left = (stream.identity.expires_at - self._wall_ms()) / 1_000
             next_look = min(next_look, self._clock() + left)
         self._wheel.put(stream, next_look)
-
-    async def check_positions(self, grace: float = 0) -> None:
-        """Compare every stream, and what is known of inboxes, with the store.
-
-        Heals lost hints, notices a restored database.
-        """
-        recipients = list({**self._streams, **dict.fromkeys(self._heads)})
-        for start in range(0, len(recipients), _CHECK):
-            # Where they stood before the heads were read: who moved meanwhile needs no help.
-            stood = self._resting(recipients[start : start + _CHECK])
-            found = await self._store.positions(recipients[start : start + _CHECK])
-            if self._is_another_store(found):
-                self._heads.doubt()
-                self._read_again()
-            self._epoch = found.epoch
-            for recipient, head in found.heads.items():
-                self._heads.check(recipient, head)
-            suspects = {s: at for s, at in stood.items() if at != found.heads.get(s.recipient, 0)}
-            if suspects and grace:
-                await asyncio.sleep(grace)
-            self._heal(suspects)
-
-    def _is_another_store(self, found: Positions) -> bool:
-        """Restored, failed over or renewed since streams were answered."""
-        if self._epoch is None:
-            return not self._heads.belong_to(found.epoch)
-        return found.epoch != self._epoch
-
-    def _resting(self, recipients: Iterable[str]) -> dict[Stream, int]:
-        """Where the streams stand that have no reason to move."""
-        return {
-            stream: stream.place.cursor
-            for recipient in recipients
-            for stream in self._streams.get(recipient, ())
-            if self._rests(stream)
-        }
-
-    def _heal(self, suspects: dict[Stream, int]) -> None:
-        for stream, cursor in suspects.items():
-            if not stream.closed and stream.place.cursor == cursor and self._rests(stream):
-                self._metrics.healed.inc()
-                self._pump.make_due(stream)
-
-    def _rests(self, stream: Stream) -> bool:
-        return stream.place.begun and not stream.behind and not self._pump.is_due(stream)

@@ -1,4 +1,4 @@
-"""What reads for the streams of a node, and writes to them.
+"""The pump: reads for the streams of a node that have news, and writes to them.
 
 A stream that has something to read is *due*; the pump reads for all due streams in one query, or
 answers from what the node knows of their inboxes, and hands each its frames in one write.  Replay

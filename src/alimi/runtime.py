@@ -42,7 +42,7 @@ class Runtime:
             settings,
             metrics,
             deliver=self.hub.deliver,
-            check=self.hub.check_positions,
+            check=self.hub.checks.compare,
             followed=self.hub.follows,
         )
         self.tasks = Tasks(lambda name: metrics.task_failures.labels(name).inc())
@@ -56,7 +56,7 @@ class Runtime:
         self.tasks.start("relay", self.relay.run)
         self.tasks.start("hub", self.hub.run)
         self.tasks.start("wheel", self.hub.run_wheel)
-        self.tasks.start("position-check", self.hub.run_position_checks)
+        self.tasks.start("position-check", self.hub.checks.run)
         self.tasks.start("sweeper", self._sweep)
         self.tasks.start("vitals", self.vitals.run)
         if self._server is not None:

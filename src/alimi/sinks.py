@@ -288,6 +288,7 @@ _last_chunk: tuple[bytes, bytes] = (b"", b"")
 def as_chunk(data: bytes) -> bytes:
     """`data` as one HTTP chunk; the hub writes the same object to many, so the last is kept."""
     global _last_chunk  # noqa: PLW0603 - a memo of one
-    if _last_chunk[0] is not data:
-        _last_chunk = (data, b"%x\r\n%b\r\n" % (len(data), data))
-    return _last_chunk[1]
+    last = _last_chunk  # read once: the loop of another thread may replace it in between (G7)
+    if last[0] is not data:
+        last = _last_chunk = (data, b"%x\r\n%b\r\n" % (len(data), data))
+    return last[1]

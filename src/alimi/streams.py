@@ -12,15 +12,13 @@ from typing import Any
 
 from alimi import frames
 from alimi.errors import AlimiError
-from alimi.hub import Hub
+from alimi.hub import Again, Hub
 from alimi.model import Identity
 from alimi.sinks import AsgiSink, Receive, Send, Sink
 from alimi.views import parse_accept_language
 
 logger = logging.getLogger("alimi")
 
-#: A refused reader waits so many times longer than one that was merely cut.
-_REFUSED_TIMES = 5
 _UNAVAILABLE_MS = (5_000, 20_000)
 #: A longer Accept-Language is nobody else's, and not kept.
 _COMMON = 200
@@ -92,11 +90,20 @@ def warn_if_slow(server: Any) -> None:
 
 
 class StreamResponse:
-    """An ASGI application that answers one request with the stream of one identity."""
+    """An ASGI application that answers one request with the stream of one identity.
 
-    def __init__(self, hub: Callable[[], Awaitable[Hub]], identity: Identity) -> None:
+    `again` asks once more whose it is, where the hub cannot know that no hang-up was missed.
+    """
+
+    def __init__(
+        self,
+        hub: Callable[[], Awaitable[Hub]],
+        identity: Identity,
+        again: Again | None = None,
+    ) -> None:
         self._hub = hub
         self._identity = identity
+        self._again = again
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET with a stream, HEAD with its headers."""
@@ -109,10 +116,9 @@ class StreamResponse:
             logger.exception("alimi: a stream cannot begin; its reader is told to come back")
             await _answer(send, frames.bye("unavailable", random.randint(*_UNAVAILABLE_MS)))
             return
-        refused = hub.refusal(self._identity.recipient)
-        if refused is not None:
-            hub.count_refusal(refused)
-            await _answer(send, frames.bye(refused, hub.retry_ms() * _REFUSED_TIMES))
+        goodbye = hub.refuse(self._identity.recipient)
+        if goodbye is not None:
+            await _answer(send, goodbye)
             return
         await self._begin(hub, scope, receive, send)
 
@@ -131,7 +137,7 @@ class StreamResponse:
 
     async def _open(self, hub: Hub, scope: Scope, sink: Sink) -> None:
         asked, locales = asked_cursor(scope), locales_of(scope, self._identity)
-        await hub.open(sink, self._identity, asked, locales)
+        await hub.open(sink, self._identity, asked, locales, self._again)
 
     async def _over_asgi(self, hub: Hub, scope: Scope, sink: AsgiSink) -> None:
         running = asyncio.ensure_future(sink.run())

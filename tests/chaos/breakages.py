@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from alimi import frames, hub
+from alimi.checks import PositionChecks
 from alimi.model import Changes, Cursor, Entry, Receipt
 from alimi.relay import Relay
 from alimi.stores.postgres import PostgresStore, apply
@@ -89,10 +90,10 @@ def lock_after_the_snapshot() -> None:
 def forget_the_position_check() -> None:
     """What the bus has lost stays unknown; and it loses everything."""
 
-    async def broken(self: hub.Hub, grace: float = 0) -> None:
+    async def broken(self: PositionChecks, grace: float = 0) -> None:
         del self, grace
 
-    _replace(hub.Hub, "check_positions", broken)
+    _replace(PositionChecks, "compare", broken)
     _replace(hub.Hub, "bus_was_lost", lambda self: None)
     defaults = inspect.unwrap(UnreliableBus.__init__).__kwdefaults__
     defaults["dropped"] = 1.0

@@ -185,7 +185,7 @@ class Site:
         """Wait until no stream is open, here or at the server."""
         async with asyncio.timeout(SOON):
             while self.sinks() or self.served.server_state.connections:
-                await next_look()
+                await self.served.something_ends()
 
     def later(self, seconds: float) -> None:
         """Let the hub's clock be later, and what became due by it happen."""
@@ -201,9 +201,16 @@ class Site:
             await self.alimi.drain()
 
 
-async def next_look() -> None:
-    """Between two looks at what uvicorn offers no event for."""
-    await asyncio.sleep(0.001)
+class Noticed(set[Any]):
+    """uvicorn's connections, or its requests' tasks: tells when one has ended."""
+
+    def __init__(self, ended: asyncio.Event) -> None:
+        super().__init__()
+        self._ended = ended
+
+    def discard(self, element: Any) -> None:
+        super().discard(element)
+        self._ended.set()
 
 
 class Served(uvicorn.Server):
@@ -211,7 +218,16 @@ class Served(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
+        self.serves = asyncio.Event()
         self.stopping = asyncio.Event()
+        self._ended = asyncio.Event()
+        self.server_state.connections = Noticed(self._ended)
+        self.server_state.tasks = Noticed(self._ended)
+
+    async def something_ends(self) -> None:
+        """Wait until a connection or a request does."""
+        self._ended.clear()
+        await self._ended.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -221,6 +237,7 @@ class Served(uvicorn.Server):
     async def main_loop(self) -> None:
         """Serve."""
         await self.on_tick(0)
+        self.serves.set()
         await self.stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -232,9 +249,10 @@ class Served(uvicorn.Server):
             listener.close()
         async with asyncio.timeout(SOON):
             while self.server_state.connections:
+                self._ended.clear()
                 for connection in tuple(self.server_state.connections):
                     connection.shutdown()
-                await next_look()
+                await self._ended.wait()
 
 
 def configuration(server: Server, app: Any, folder: Path) -> uvicorn.Config:
@@ -274,8 +292,7 @@ async def site(
     inner: Any = Starlette(routes=routes, middleware=list(middleware))
     served = Served(configuration(server, app(inner) if app else inner, folder))
     serving = asyncio.create_task(served.serve(sockets=unnamed(server)))
-    while not served.started:  # noqa: ASYNC110 - uvicorn offers no event for it
-        await asyncio.sleep(0)
+    await served.serves.wait()
     here = Site(made, served, server)
     try:
         await made.start()

@@ -121,7 +121,7 @@ def proxy(name: str, folder: Path, upstream: int) -> Iterator[int]:
 
 
 def wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Knock until it does."""
+    """Knock until it does: neither proxy tells anybody that it listens."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -129,7 +129,7 @@ def wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path
         except httpx.TransportError:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.02)  # between two knocks
+            time.sleep(0.02)
         else:
             return
 

@@ -121,7 +121,7 @@ async def test_a_lost_hint_is_found_by_the_position_check(tmp_path: Path) -> Non
         reader = await left(node)
         node.bus.deaf, node.deliver_directly = True, False
         (missed,) = await node.notify("2")
-        await node.hub.check_positions()
+        await node.hub.checks.compare()
         await come_back(node, reader)
         assert reader.shown == [missed]
 
@@ -165,7 +165,7 @@ async def test_another_store_forgets_what_was_known_of_this_one(tmp_path: Path) 
         _, sink = await node.open()
         reader = read(sink.take())
         await node.store.renew_epoch()
-        await node.hub.check_positions()
+        await node.hub.checks.compare()
         await node.hub.settled()
         reader.feed(sink.take())
         assert reader.resets == 1

@@ -27,7 +27,7 @@ def changes(after: int | None, head: int, *rows: Any, **fields: Any) -> Changes:
 
 
 def followed(tail_bytes: int = 100_000, page: int = 100) -> Heads:
-    heads = Heads(tail_bytes, page)
+    heads = Heads(tail_bytes, page, lambda: 0)
     heads.begin("2")
     return heads
 
@@ -45,7 +45,7 @@ def versions(answer: Changes | None) -> list[int] | None:
 
 def test_nothing_is_known_of_an_inbox_that_is_not_followed() -> None:
     """What is said of it is not kept."""
-    heads = Heads(1_000, 10)
+    heads = Heads(1_000, 10, lambda: 0)
     heads.deliver(changes(0, 1, row("a", 1)))
     heads.learn(changes(None, 1), None)
     assert heads.answer("2", None) is None
@@ -194,7 +194,7 @@ def test_the_tail_of_one_inbox_is_bounded_in_rows() -> None:
 
 def test_all_tails_together_are_bounded_in_bytes() -> None:
     """G8: whose tail grew longest ago loses it; its head stays known; that is counted."""
-    heads = Heads(tail_bytes=10_000, page=100)
+    heads = Heads(tail_bytes=10_000, page=100, clock=lambda: 0)
     for recipient in ("1", "2", "3"):
         heads.begin(recipient)
         heads.deliver(

@@ -108,7 +108,7 @@ async def test_a_lost_hint_is_healed_by_the_position_check(tmp_path: Path) -> No
         sent = await node.notify("2", count=2)
         await node.hub.settled()
         assert read(sink.take()).shown == []
-        await node.hub.check_positions()
+        await node.hub.checks.compare()
         await node.hub.settled()
         assert read(sink.take()).shown == sent
         assert node.metrics.healed._value.get() == 1
@@ -134,10 +134,10 @@ async def test_a_new_epoch_resets_open_streams(tmp_path: Path) -> None:
     """G5: a restored database is noticed while streams are open."""
     async with a_node(tmp_path) as node:
         _, sink = await node.open()
-        await node.hub.check_positions()
+        await node.hub.checks.compare()
         sink.take()
         await node.store.renew_epoch()
-        await node.hub.check_positions()
+        await node.hub.checks.compare()
         await node.hub.settled()
         reader = read(sink.take())
         assert names(reader) == ["reset", "hello"]

@@ -270,7 +270,7 @@ class Invariant(RuleBasedStateMachine):
         self.reading.set()
         self.parked.clear()
         await self.node.hub.settled()
-        await self.node.hub.check_positions()
+        await self.node.hub.checks.compare()
         while True:
             await self.node.hub.settled()
             full = [each.sink for each in self.seats if each.sink and each.sink.unsent]

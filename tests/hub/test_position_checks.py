@@ -48,7 +48,7 @@ async def test_an_interruption_of_the_bus_heals_at_once(tmp_path: Path) -> None:
         node.bus.deaf, node.deliver_directly = True, False
         sent = await node.notify("2")
         tasks = Tasks(lambda name: None)
-        tasks.start("check", node.hub.run_position_checks)
+        tasks.start("check", node.hub.checks.run)
         node.hub.bus_was_lost()
         while not sink.sent:  # noqa: ASYNC110 - the pump tells nobody that it wrote
             await asyncio.sleep(0.005)
@@ -67,7 +67,7 @@ async def test_many_interruptions_are_one_check(tmp_path: Path) -> None:
         counted = Counted(node)
         counted.may_answer.clear()
         tasks = Tasks(lambda name: None)
-        tasks.start("check", node.hub.run_position_checks)
+        tasks.start("check", node.hub.checks.run)
         for _ in range(100):
             node.hub.bus_was_lost()
         await counted.asked.wait()
@@ -93,7 +93,7 @@ async def test_a_check_that_failed_is_made_again_soon(tmp_path: Path) -> None:
         counted = Counted(node)
         counted.failures = 1
         tasks = Tasks(lambda name: None)
-        tasks.start("check", node.hub.run_position_checks)
+        tasks.start("check", node.hub.checks.run)
         node.hub.bus_was_lost()
         await counted.asked.wait()
         counted.asked.clear()
@@ -111,7 +111,7 @@ async def test_news_that_was_only_under_way_is_not_called_healed(tmp_path: Path)
         node.deliver_directly = False
         node.bus.deaf = True
         await node.notify("2")
-        check = asyncio.create_task(node.hub.check_positions(grace=0.01))
+        check = asyncio.create_task(node.hub.checks.compare(grace=0.01))
         await counted.asked.wait()
         node.bus.deaf = False
         await node.notify("2")

@@ -61,7 +61,7 @@ class Node:
             self.settings,
             self.metrics,
             deliver=self._deliver,
-            check=self.hub.check_positions,
+            check=self.hub.checks.compare,
         )
 
     def _deliver(self, changes: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -11,6 +13,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 from prometheus_client import CollectorRegistry, Counter
 
+from alimi.hub import Again
 from alimi.model import Identity
 from alimi.web import routes
 from alimi.web.answer import Answer, encoded
@@ -117,8 +120,9 @@ class Application:
             return Answer(204, b"", self._origins.preflight(request, endpoint.methods))
         route = endpoint.route(request.method)
         self._origins.demand_own_site(request)
+        again = Again(partial(self._who.identify, request), asyncio.get_running_loop().time())
         known = await self._admit(route, request)
-        return await route.handle(Call(self._alimi, request, receive, parameters, known))
+        return await route.handle(Call(self._alimi, request, receive, parameters, known, again))
 
     async def _admit(self, route: Route, request: Request) -> Identity | None:
         if route.door == "open":

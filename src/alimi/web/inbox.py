@@ -105,7 +105,9 @@ async def mark(call: Call) -> Answer:
 
 async def stream(call: Call) -> ASGIApp:
     """`GET /v1/inbox/stream`."""
-    app: ASGIApp = call.alimi.stream(call.request.scope, call.identity)
+    app: ASGIApp = call.alimi.stream(
+        call.request.scope, call.identity, ask_again=call.again.ask, asked_at=call.again.asked_at
+    )
     return app
 
 

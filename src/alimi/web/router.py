@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from alimi.hub import Again
 from alimi.model import Identity
 from alimi.web.answer import Answer
 from alimi.web.problems import Problem
@@ -29,6 +30,8 @@ class Call:
     receive: Receive
     parameters: Mapping[str, str]
     known: Identity | None
+    #: For a stream, which outlives the answer of `who`.
+    again: Again
 
     @property
     def identity(self) -> Identity:
