@@ -82,7 +82,7 @@ def _until_up(process: subprocess.Popen[bytes], port: int) -> None:
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
             return
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two tries; a listener decides
     raise RuntimeError("the server did not come up")
 
 

@@ -1,6 +1,7 @@
 """The code broken on purpose in five places: each has to be found by the checker.
 
-Some are in the nodes, one is in the database's own functions.
+Some are in the nodes, one is in the database's own functions.  A breakage that only shows when two
+things meet waits for the other one, so that it is found on any machine and not by luck.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from typing import Any
 
 from alimi import frames, hub
 from alimi.checks import PositionChecks
-from alimi.model import Changes, Cursor, Entry, Receipt
-from alimi.relay import Relay
+from alimi.model import Changes, Cursor, Entry, Notification, Receipt
 from alimi.stores.postgres import PostgresStore, apply
 from alimi.testing.unreliable import UnreliableBus
 
-#: How late a broken step is, in seconds: wide enough for a fault to fall into it.
-LATE = 0.2
-
+#: How often it is asked whether the other thing has happened, in seconds.
+_OFTEN = 0.01
+_LOOKED_FOR = "SELECT EXISTS (SELECT FROM looked_for WHERE id = ANY ($1))"
 _MARK = "FROM alimi_inboxes WHERE recipient = p_recipient FOR UPDATE;"
-_BROKEN_MARK = (
-    "FROM alimi_inboxes WHERE recipient = p_recipient; "
-    "PERFORM 1 FROM alimi_inboxes WHERE recipient = p_recipient FOR UPDATE;"
-)
+#: It waits, for a second, until what it has read is no longer true.
+_BROKEN_MARK = """FROM alimi_inboxes WHERE recipient = p_recipient;
+    WHILE clock_timestamp() < statement_timestamp() + interval '1 second' AND EXISTS (
+        SELECT FROM alimi_inboxes WHERE recipient = p_recipient AND version = inbox.version
+    ) LOOP
+        PERFORM pg_sleep(0.005);
+    END LOOP;
+    PERFORM FROM alimi_inboxes WHERE recipient = p_recipient FOR UPDATE;"""
 
 
 def _replace(owner: Any, name: str, broken: object) -> None:
@@ -33,16 +37,12 @@ def _replace(owner: Any, name: str, broken: object) -> None:
 
 
 def acknowledge_before_commit() -> None:
-    """The caller hears that it is durable, and then it is written."""
+    """The caller hears that it is durable, whatever the database says to it then."""
     append = PostgresStore.append
     later: set[asyncio.Task[object]] = set()
 
-    async def write(store: PostgresStore, entries: Sequence[Entry]) -> None:
-        await asyncio.sleep(LATE)
-        await append(store, entries)
-
     async def broken(store: PostgresStore, entries: Sequence[Entry]) -> list[Receipt]:
-        task: asyncio.Task[object] = asyncio.create_task(write(store, entries))
+        task: asyncio.Task[object] = asyncio.create_task(append(store, entries))
         later.add(task)
         task.add_done_callback(later.discard)
         return [Receipt(getattr(entry, "id", "")) for entry in entries]
@@ -52,12 +52,12 @@ def acknowledge_before_commit() -> None:
 
 def publish_before_commit() -> None:
     """Streams are told what a transaction has written that may yet fail."""
-    deliver: list[Callable[[Sequence[Changes]], None]] = []
-    make, batch = Relay.__init__, apply._Part.apply
+    hubs: list[hub.Hub] = []
+    make, batch = hub.Hub.__init__, apply._Part.apply
 
-    def remember(relay: Relay, *given: Any, **named: Any) -> None:
-        make(relay, *given, **named)
-        deliver.append(relay._deliver)
+    def remember(own: hub.Hub, *given: Any, **named: Any) -> None:
+        make(own, *given, **named)
+        hubs.append(own)
 
     class Lane:
         """The relay's lane, with a transaction around each batch."""
@@ -70,8 +70,9 @@ def publish_before_commit() -> None:
                 async with connection.transaction():
                     row = await work(connection)
                     if row["o_state"] != "missed":
-                        deliver[-1](apply._read(row, self._epoch).changes)
-                        await asyncio.sleep(LATE)
+                        changes = apply._read(row, self._epoch).changes
+                        hubs[-1].deliver(changes)
+                        await _until_looked_for(connection, hubs[-1], changes)
                     return row
 
             return await self._lane.run(early)
@@ -79,8 +80,19 @@ def publish_before_commit() -> None:
     async def broken(part: Any, lane: Any, epoch: Any, limit: int) -> Any:
         return await batch(part, Lane(lane, epoch), epoch, limit)  # type: ignore[arg-type]
 
-    _replace(Relay, "__init__", remember)
+    _replace(hub.Hub, "__init__", remember)
     _replace(apply._Part, "apply", broken)
+
+
+async def _until_looked_for(connection: Any, own: hub.Hub, batch: Sequence[Changes]) -> None:
+    """Until a page has shown some of it, or none is left that was told."""
+    heads = {changes.recipient: changes.head for changes in batch}
+    items = [item for changes in batch for item in changes.items]
+    ids = [item.id for item in items if isinstance(item, Notification)]
+    while any(each.place.cursor == heads.get(each.recipient) for each in own.open_streams()):
+        if await connection.fetchval(_LOOKED_FOR, ids):
+            return
+        await asyncio.sleep(_OFTEN)
 
 
 def lock_after_the_snapshot() -> None:
@@ -133,7 +145,7 @@ def in_database(name: str) -> list[str]:
     return [
         (
             "DO $do$ DECLARE body text := pg_get_functiondef('alimi_mark'::regproc); BEGIN "
-            f"ASSERT strpos(body, '{_MARK}') > 0; "
-            f"EXECUTE replace(body, '{_MARK}', '{_BROKEN_MARK}'); END $do$"
+            f"ASSERT strpos(body,$${_MARK}$$) > 0; "
+            f"EXECUTE replace(body, $${_MARK}$$, $${_BROKEN_MARK}$$); END $do$"
         )
     ]

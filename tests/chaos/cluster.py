@@ -147,11 +147,12 @@ class Cluster:
         store = open_store(self.postgres.url(self.database), Settings())
         await store.migrate()
         await store.close()
-        await asyncio.to_thread(self._make_deeds)
+        await asyncio.to_thread(self._make_our_tables)
 
-    def _make_deeds(self) -> None:
+    def _make_our_tables(self) -> None:
         with psycopg.connect(self.postgres.url(self.database)) as connection:
             connection.execute("CREATE TABLE deed (name text PRIMARY KEY)")
+            connection.execute("CREATE TABLE looked_for (id text PRIMARY KEY)")
 
 
 @asynccontextmanager

@@ -8,18 +8,17 @@ from itertools import count
 from typing import Any
 
 import httpx
-import psycopg
 
 from alimi.testing.checker import Checker, Consumer, Fate, Finding, Outcome
-from tests.support.checker_round import Round, Site, names
+from tests.chaos.cluster import Cluster
+from tests.chaos.witness import Witness
+from tests.support.checker_round import Round, names
 from tests.support.processes_wire import KNOCK, Page
 
 #: Seconds between two tricks of one page, at the longest.
 TRICKS = 1.0
 #: Seconds that a stalled page reads nothing, at the longest.
 STALL = 1.5
-#: How often the database is asked for what a page shows, in seconds.
-PEEK = 0.03
 #: Events in one call.
 SEVERAL = 20
 #: An answer that takes longer is given up: shorter than what freezes a server here.
@@ -49,7 +48,7 @@ class Crowd(Round):
 
     def __init__(
         self,
-        app: Site,
+        cluster: Cluster,
         name: str,
         seed: int,
         *,
@@ -59,16 +58,17 @@ class Crowd(Round):
         patience: float = PATIENCE,
     ) -> None:
         everybody = [f"p{number}" for number in range(people)]
-        super().__init__(app, name, seed, people=everybody, workers=workers)
+        super().__init__(cluster, name, seed, people=everybody, workers=workers)
         self.checker: CountingChecker = CountingChecker()
+        self._cluster = cluster
         self._client.timeout = httpx.Timeout(ANSWER)
         self._several = several
         self._patience = patience
         #: What was lost on purpose, by putting an older backup in place.
         self.forgotten: set[str] = set()
-        self.shown_early: list[Finding] = []
         self._tricks: list[asyncio.Task[None]] = []
-        self._obeying: list[asyncio.Task[None]] = []
+        #: What goes on when no page misbehaves any more.
+        self._lasting: list[asyncio.Task[None]] = []
         self._archived: dict[str, set[str]] = {}
         self._loads = count(1)
         self._does += [
@@ -77,17 +77,18 @@ class Crowd(Round):
 
     def begin(self) -> None:
         """People work, and their pages misbehave."""
+        self._witness = Witness(self._cluster, self.pages)
+        self._lasting.append(asyncio.create_task(self._witness.run()))
         for page in self.pages:
             page.is_forgetful = True
             self._tricks.append(asyncio.create_task(self._misbehave(page)))
-            self._obeying.append(asyncio.create_task(self._obey(page)))
-        self._tricks.append(asyncio.create_task(self._peek()))
+            self._lasting.append(asyncio.create_task(self._obey(page)))
         self.work()
 
     async def until_acknowledged(self, wanted: int) -> None:
         """Work goes on until so many events were acknowledged in all."""
         while self.checker.acknowledged < wanted:
-            for task in [*self.working, *self._tricks, *self._obeying]:
+            for task in [*self.working, *self._tricks, *self._lasting]:
                 if task.done():
                     task.result()
             self.acted.clear()
@@ -102,9 +103,21 @@ class Crowd(Round):
         for page in self.pages:
             page.resume()
         await self._bring_back()
+        await asyncio.gather(*map(self._come_back, range(len(self.pages))))
+
+    async def _come_back(self, number: int) -> None:
+        """To a place of long ago; of a person's two pages each is at another node then."""
+        page, nodes = self.pages[number], self._cluster.nodes
+        path, person = divmod(number, len(self.recipients))
+        back_to = page.places[0] if page.places else None
+        await page.move(nodes[(path + person) % len(nodes)].port, back_to, PATIENCE)
+
+    async def judge(self) -> list[Finding]:
+        """What was shown too early as well."""
+        return await super().judge() + self._witness.findings
 
     async def __aexit__(self, *details: object) -> None:
-        for task in [*self._tricks, *self._obeying]:
+        for task in [*self._tricks, *self._lasting]:
             task.cancel()
         await super().__aexit__(*details)
 
@@ -164,7 +177,7 @@ class Crowd(Round):
     async def _unread(self, name: str) -> None:
         del name
         page = self._random.choice(self.pages)
-        read = [each for each in self._lasting(page) if page.reader.rows[each]["read"]]
+        read = [each for each in self._settled(page) if page.reader.rows[each]["read"]]
         if read:
             await self._change(page, action="unread", ids=read)
 
@@ -172,13 +185,13 @@ class Crowd(Round):
         """There and back."""
         del name
         page = self._random.choice(self.pages)
-        some = self._lasting(page)
+        some = self._settled(page)
         if some:
             self._archived.setdefault(page.recipient, set()).update(some)
             await self._change(page, action="archive", ids=some)
             await self._change(page, action="unarchive", ids=some)
 
-    def _lasting(self, page: Page) -> list[str]:
+    def _settled(self, page: Page) -> list[str]:
         """A few rows that nobody withdraws: whether those go depends on being unread."""
         known = {data["id"]: str(data["object"]["id"]) for _, data in page.news[-40:]}
         fates = self.checker.fates
@@ -227,23 +240,6 @@ class Crowd(Round):
                     page.stall()
                     await asyncio.sleep(self._random.uniform(0, STALL))  # see above
                     page.resume()
-
-    async def _peek(self) -> None:
-        """Whether the database holds what a page was shown a moment ago (G2)."""
-        while True:
-            await asyncio.sleep(PEEK)  # a sample
-            page = self._random.choice(self.pages)
-            if not page.news:
-                continue
-            _, data = page.news[-1]
-            query = f"SELECT id FROM alimi_notifications WHERE id = '{data['id']}'"
-            try:
-                found = await asyncio.to_thread(self.app.column, query)
-            except psycopg.Error:
-                continue
-            if not found:
-                what = f"{data['object']['id']} was shown before it was committed"
-                self.shown_early.append(Finding("undone", page.recipient, what))
 
     async def _obey(self, page: Page) -> None:
         """Load the inbox when the stream says so, as a page does."""

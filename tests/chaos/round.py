@@ -74,7 +74,7 @@ async def run(folder: Path, plan: Plan, say: Callable[[str], None] = _say_nothin
             await crowd.until_acknowledged(plan.events)
             say(f"{crowd.checker.acknowledged} acknowledged; all is healed, comparing")
             await crowd.calm_down()
-            findings = await crowd.judge() + crowd.shown_early + _left_behind(cluster)
+            findings = await crowd.judge() + _left_behind(cluster)
         return Report(
             findings,
             crowd.checker.figures(),

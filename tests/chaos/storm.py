@@ -6,6 +6,7 @@ import asyncio
 import random
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from tests.chaos.cluster import Cluster, Node
@@ -15,6 +16,21 @@ from tests.support.servers import wait_until
 FROZEN = 6.0
 #: How long a way is slow, and by how much each piece of bytes is late, in seconds.
 SLOW, LATE = 2.0, 0.08
+#: So many transactions are refused, by what they write: of six people who record one has then been
+#: refused six times, and among six deeds in turn is one that has to stay once it was acknowledged.
+REFUSED = {"alimi_outbox": 31, "alimi_notifications": 3}
+_REFUSE = """
+CREATE SEQUENCE refused;
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('refused');  -- which no rollback takes back
+    RAISE EXCEPTION 'refused';
+END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON {} DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
+_COUNT = "SELECT last_value FROM refused WHERE is_called"
+_ADMIT = "DROP FUNCTION refuse CASCADE; DROP SEQUENCE refused"
 
 
 class Storm:
@@ -37,6 +53,8 @@ class Storm:
             "stop PostgreSQL at once": self._stop_postgres,
             "kill a backend of PostgreSQL": self._crash_backend,
             "freeze PostgreSQL": self._freeze_postgres,
+            "refuse what is recorded": partial(self._refuse, "alimi_outbox"),
+            "refuse what is applied": partial(self._refuse, "alimi_notifications"),
         }
         if cluster.bus is cluster.postgres:
             del self.faults["kill the bus"], self.faults["freeze the bus"]
@@ -121,6 +139,18 @@ class Storm:
         if pids:
             await _thread(postgres.crash_backend, self._random.choice(pids))
         await _thread(wait_until, postgres.answers, "PostgreSQL to have recovered")
+
+    async def _refuse(self, table: str) -> None:
+        """Everything goes well until the COMMIT, which fails."""
+        execute = partial(self._cluster.postgres.execute, database=self._cluster.database)
+        await _thread(execute, _REFUSE.format(table))
+
+        def is_enough() -> bool:
+            count = execute(_COUNT)
+            return bool(count) and count[0][0] >= REFUSED[table]
+
+        await _thread(wait_until, is_enough, f"{REFUSED[table]} refusals")
+        await _thread(execute, _ADMIT)
 
 
 async def _thread(function: Callable[..., Any], *arguments: Any) -> Any:

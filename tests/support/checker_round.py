@@ -201,8 +201,7 @@ class Round:
         fate = self.checker.asks(name, self.recipients)
         await self._ask("/notify", name=name, to=self.recipients)
         self.checker.told(fate)
-        for page in self.pages:
-            await self._until_page_is_quiet(page, name)
+        await asyncio.gather(*(self._until_page_is_quiet(page, name) for page in self.pages))
 
     async def _until_page_is_quiet(self, page: Page, last: str) -> None:
         """The last event is there, what had to go has gone, and the cursor is the inbox's."""

@@ -58,6 +58,10 @@ class Page:
         self.places: deque[str] = deque(maxlen=OLD_PLACES)
         #: It keeps no record of each event: for rounds of very many.
         self.is_forgetful = False
+        #: Set with all that came as new; several pages may share one.
+        self.has_news = asyncio.Event()
+        #: This connection was told where it begins.
+        self.greeted = False
         self.answer = Answer(self._feed)
         self.status = 0
         #: Asked for each connection: a balancer may send it anywhere.
@@ -88,6 +92,14 @@ class Page:
         if self._writer is not None:
             self._writer.transport.abort()
 
+    async def move(self, port: int, back_to: str | None, seconds: float = SOON) -> None:
+        """Leave for another server, and an older place; answers when that one has spoken."""
+        await self.until(lambda _: self.greeted, seconds)
+        self._port = lambda: port
+        connections = self.connections
+        self.cut(back_to)
+        await self.until(lambda _: self.greeted and self.connections > connections, seconds)
+
     def stall(self) -> None:
         """Read nothing more, and stay."""
         self._reading.clear()
@@ -117,7 +129,7 @@ class Page:
             except OSError:
                 self.ended_well.append(False)
             finally:
-                self._writer = None
+                self._writer, self.greeted = None, False
                 writer.close()
             async with self._news:
                 self._news.notify_all()
@@ -157,11 +169,13 @@ class Page:
         for name, data, place in self.reader.events[known:]:
             if name == "message":
                 self.news.append((self.connections, data))
+                self.has_news.set()
             elif name == "reset":
                 self._asked = None
             elif name == "hello" and self._asked not in {None, place}:
                 what = f"G5: hello begins at {place}, the page was at {self._asked}"
                 self.reader.complaints.append(what)
+            self.greeted |= name in {"hello", "reset"}
             if place:
                 self.places.append(place)
         if self.is_forgetful:

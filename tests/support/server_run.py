@@ -13,7 +13,6 @@ import sys
 from typing import Any
 
 from alimi.testing import faults
-from tests.chaos import breakages
 from tests.support.server_app import App
 
 CONFIGURATION = "ALIMI_TESTS_SERVER"
@@ -27,6 +26,8 @@ def application() -> App:
 def build(config: dict[str, Any]) -> App:
     """With `faults`, every crash point is in place; with `point`, one is armed from the start."""
     if config.get("breakage"):
+        from tests.chaos import breakages  # it needs all of asyncpg, and most lives need none
+
         breakages.break_node(config["breakage"])
     found = faults.install() if config.get("faults") else None
     if found is not None and config.get("point"):

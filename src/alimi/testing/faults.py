@@ -123,7 +123,7 @@ def linger(seconds: float) -> Action:
     """Stand still first, and then `kill`: who was told too early has time to believe it."""
 
     def action() -> None:
-        time.sleep(seconds)
+        time.sleep(seconds)  # the fault: the whole process stands still, its loop too
         kill()
 
     return action
