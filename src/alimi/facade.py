@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import math
@@ -42,6 +41,7 @@ from alimi.model import (
     now_ms,
 )
 from alimi.runtime import Runtime
+from alimi.runtimes import Runtimes
 from alimi.settings import Settings
 from alimi.streams import StreamResponse
 from alimi.vitals import Health
@@ -53,6 +53,8 @@ ASGIApp = Callable[..., Awaitable[None]]
 
 #: A signal is a hint to refetch, not a carrier of content.
 MAX_SIGNAL = 1_024
+#: Each recipient of a signal is looked for on every node.
+MAX_SIGNAL_RECIPIENTS = 10_000
 MAX_NAME = 100
 _FLUSH_INSIDE = "You hold an open write transaction on this database: commit first, then flush."
 _MARK_INSIDE = (
@@ -62,8 +64,6 @@ _START_INSIDE = (
     "You hold an open write transaction on this database, and Alimi has to write when it starts:"
     " await alimi.start() before, or commit first."
 )
-#: Each recipient of a signal is looked for on every node.
-MAX_SIGNAL_RECIPIENTS = 10_000
 
 
 class Alimi:
@@ -87,9 +87,9 @@ class Alimi:
         self._engine = backends.engine_adapter(database)
         self._bus = backends.bus_factory(bus, database, self.metrics)
         self.store = backends.open_store(database, self.settings)
-        self._runtimes: dict[asyncio.AbstractEventLoop, asyncio.Future[Runtime]] = {}
+        self._runtimes = Runtimes(self._start, partial(self._refuse_own_transaction, _START_INSIDE))
         if self._engine is not None:
-            self._engine.on_commit(database, self._committing)
+            self._engine.on_commit(database, self._runtimes.watch)
 
     # -- kinds and events ---------------------------------------------------------------------
 
@@ -164,7 +164,7 @@ class Alimi:
         Raises WithinMissing inside one's own write transaction: it would wait for itself.
         """
         self._refuse_own_transaction(_FLUSH_INSIDE)
-        await (await self._runtime()).relay.flush()
+        await (await self._runtimes.here()).relay.flush()
 
     # -- over HTTP ----------------------------------------------------------------------------
 
@@ -228,34 +228,33 @@ class Alimi:
 
         Raises SchemaMissing, SchemaTooNew or StoreError.
         """
-        await self._runtime()
+        await self._runtimes.here()
 
     async def drain(self, delay: float | None = None) -> None:
         """End all streams of this event loop and refuse new ones; call it before a server stops.
 
         For `delay` seconds before (`drain_delay_seconds`) only readiness says so.
         """
-        runtime = await self._running()
+        runtime = await self._runtimes.running()
         if runtime is not None:
             await runtime.drain(self.settings.drain_delay_seconds if delay is None else delay)
 
     async def close(self) -> None:
         """Stop on this event loop; the last loop closes the database."""
-        runtime = await self._running()
+        runtime = await self._runtimes.running()
         if runtime is not None:
             await runtime.stop()
-        self._forget_dead_loops()
         # Known until the end: who comes meanwhile meets a store that closes, not a second life.
-        if all(loop is asyncio.get_running_loop() for loop in self._runtimes):
+        if self._runtimes.is_last_loop():
             await self.store.close()
         if runtime is not None:
-            self._runtimes.pop(runtime.loop, None)
+            self._runtimes.forget(runtime)
 
     async def look(self) -> Health:
         """How this node is, after a look at the store that is at most a second old."""
         runtime = None
         with contextlib.suppress(StoreError, OSError):
-            runtime = await self._runtime()
+            runtime = await self._runtimes.here()
         if runtime is None:
             return Health({"start": "the store cannot be opened; the log says why"})
         vitals = runtime.vitals
@@ -265,16 +264,13 @@ class Alimi:
     def health(self) -> dict[str, str]:
         """What keeps this node from serving, by name, as last seen; empty when ready."""
         problems: dict[str, str] = {}
-        started = [each for each in self._runtimes.values() if each.done()]
+        started = self._runtimes.started()
         if not started:
             problems["starting"] = "not started yet"
         for runtime in started:
-            if runtime.exception() is not None:
-                problems["start"] = str(runtime.exception())
-            else:
-                problems.update(runtime.result().vitals.unavailable())
-                if runtime.result().leaving:
-                    problems["draining"] = "this node is stopping"
+            problems.update(runtime.vitals.unavailable())
+            if runtime.leaving:
+                problems["draining"] = "this node is stopping"
         return problems
 
     # -- inside -------------------------------------------------------------------------------
@@ -283,48 +279,37 @@ class Alimi:
         if within is not None:
             transactions = backends.transactions_for(within)
             await transactions.run(within, lambda joined: self.store.write(joined, entries))
-            self._look_closely()
-            return [Receipt(getattr(entry, "id", "")) for entry in entries]
+            return self._recorded(entries)
         self._refuse_own_transaction()
-        runtime = await self._runtime()
+        runtime = await self._runtimes.here()
         receipts = await self.store.append(entries)
         runtime.relay.wake()
         return receipts
+
+    def _write_sync(self, entries: Sequence[Entry], within: Any) -> list[Receipt]:
+        transactions = backends.transactions_for(within)
+        transactions.run_sync(within, lambda joined: self.store.write(joined, entries))
+        return self._recorded(entries)
+
+    def _recorded(self, entries: Sequence[Entry]) -> list[Receipt]:
+        """In a transaction that will commit, or not, at its own time."""
+        self._runtimes.watch()
+        return [Receipt(getattr(entry, "id", "")) for entry in entries]
 
     def _refuse_own_transaction(self, message: str | None = None) -> None:
         # To wait for the write lock there would be to wait for oneself.
         if self._engine is not None and self._engine.holds_write_transaction(self._database):
             raise WithinMissing(message)
 
-    def _write_sync(self, entries: Sequence[Entry], within: Any) -> list[Receipt]:
-        transactions = backends.transactions_for(within)
-        transactions.run_sync(within, lambda joined: self.store.write(joined, entries))
-        self._look_closely()
-        return [Receipt(getattr(entry, "id", "")) for entry in entries]
-
     async def _publish(self, messages: Sequence[BusMessage]) -> None:
         if messages:
-            await (await self._runtime()).bus.publish(messages)
+            await (await self._runtimes.here()).bus.publish(messages)
 
     async def _ready(self) -> None:
-        await self._runtime()
+        await self._runtimes.here()
 
     async def _hub(self) -> Hub:
-        return (await self._runtime()).hub
-
-    async def _runtime(self) -> Runtime:
-        """The runtime of this event loop, started once however many ask at the same time."""
-        loop = asyncio.get_running_loop()
-        starting = self._runtimes.get(loop)
-        if starting is None:
-            self._refuse_own_transaction(_START_INSIDE)
-            self._forget_dead_loops()
-            starting = self._runtimes[loop] = asyncio.ensure_future(self._start())
-        try:
-            return await asyncio.shield(starting)
-        except (StoreError, OSError):
-            self._runtimes.pop(loop, None)  # the next use tries again
-            raise
+        return (await self._runtimes.here()).hub
 
     async def _start(self) -> Runtime:
         await self.store.open()
@@ -332,31 +317,6 @@ class Alimi:
         runtime = Runtime(self.store, self._bus(identity), self.settings, self.metrics)
         await runtime.start()
         return runtime
-
-    async def _running(self) -> Runtime | None:
-        starting = self._runtimes.get(asyncio.get_running_loop())
-        if starting is None:
-            return None
-        with contextlib.suppress(StoreError, OSError):
-            return await asyncio.shield(starting)
-        return None
-
-    def _forget_dead_loops(self) -> None:
-        for loop in [each for each in self._runtimes if each.is_closed()]:
-            del self._runtimes[loop]
-
-    def _look_closely(self) -> None:
-        """Something was recorded in a transaction that has not committed yet."""
-        self._each_relay("watch")
-
-    def _committing(self) -> None:
-        """A commit was asked for on the application's engine: early, maybe twice, only a hint."""
-        self._each_relay("watch")
-
-    def _each_relay(self, verb: str) -> None:
-        for loop, starting in list(self._runtimes.items()):
-            if not loop.is_closed() and starting.done() and starting.exception() is None:
-                loop.call_soon_threadsafe(getattr(starting.result().relay, verb))
 
 
 class BoundKind:

@@ -134,7 +134,7 @@ class Outbox(Protocol):
         """INSERT on the application's connection; takes no lock on any inbox (G2).
 
         Nothing happens before the first step.  Raises NoTransaction, UnpreparedEngine,
-        ForeignDatabase or SchemaMissing.
+        ForeignDatabase, SchemaMissing, or StoreError where the connection's role lacks the rights.
         """
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,15 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from alimi import backends
-from alimi.errors import ForeignDatabase, NoTransaction, SchemaMissing, UnknownTransaction
+from alimi.errors import (
+    ForeignDatabase,
+    NoTransaction,
+    SchemaMissing,
+    StoreError,
+    UnknownTransaction,
+)
 from alimi.model import Entry, Retraction, Signal
-from alimi.store import Joined, Recording, Rows
+from alimi.store import Joined, Recording, Rows, drive
 from alimi.stores.postgres import PostgresStore
 from tests.contrib.conftest import ASSIGNED
 from tests.contrib.postgres_ways import WAYS, opened, settle
@@ -231,6 +237,41 @@ async def test_missing_tables_are_named(way: str, site: Site, empty_postgres: st
             await record(app.within, site.store)
 
 
+@pytest.fixture
+def outsider(site: Site) -> Iterator[str]:
+    """A role that may do nothing with our tables."""
+    site.ask("CREATE ROLE outsider")
+    yield "outsider"
+    site.ask("DROP OWNED BY outsider")
+    site.ask("DROP ROLE outsider")
+
+
+@pytest.mark.parametrize("way", ["asyncpg Connection", "psycopg Connection", "psycopg Session",
+                                 "asyncpg AsyncSession"])  # fmt: skip
+@pytest.mark.parametrize("has", ["nothing", "INSERT ON alimi_outbox", "SELECT ON alimi_meta"])
+async def test_missing_rights_are_named(way: str, has: str, site: Site, outsider: str) -> None:
+    """A role that may not record is told what to grant it, whatever the driver raised."""
+    if has != "nothing":
+        site.ask(f"GRANT {has} TO {outsider}")
+    async with opened(way, site.url) as app:
+        await app.execute(f"SET ROLE {outsider}")
+        with pytest.raises(StoreError, match=r"GRANT INSERT ON alimi_outbox .* ON alimi_meta"):
+            await record(app.within, site.store)
+
+
+async def test_the_rights_that_are_named_suffice(site: Site, outsider: str) -> None:
+    """What the sentence says to grant is all that recording needs."""
+    site.ask(f"GRANT INSERT ON alimi_outbox TO {outsider}")
+    site.ask(f"GRANT SELECT ON alimi_meta TO {outsider}")
+    several = [ASSIGNED.event(to=to, object=1, key=f"k{to}") for to in (2, 3)]
+    async with opened("asyncpg Connection", site.url) as app:
+        await app.execute(f"SET ROLE {outsider}")
+        await record(app.within, site.store)
+        await record(app.within, site.store, *several)
+        await app.end("commit")
+    assert len(site.recorded()) == 3
+
+
 # -- what it costs the application ------------------------------------------------------------
 
 
@@ -253,8 +294,6 @@ class Told:
 @pytest.mark.parametrize("many", [1, 900, 12_000])
 async def test_one_statement_however_much(site: Site, many: int) -> None:
     """One round trip: for one event, several entries, an event to very many; and no NOTIFY."""
-    from alimi.store import drive
-
     told = Told()
     to = [f"user-{n}" for n in range(many)]
     entries: list[Entry] = [ASSIGNED.event(to=to, object=1)]
@@ -356,6 +395,13 @@ async def test_a_pool_is_no_transaction(site: Site) -> None:
             await record(pool, site.store)
         with pytest.raises(UnknownTransaction, match=r"pool\.acquire"):
             record_sync(pool, site.store)
+
+
+async def test_an_asyncpg_transaction_has_a_connection(site: Site) -> None:
+    """What `connection.transaction()` gives cannot run a statement; its connection is asked for."""
+    async with opened("asyncpg Connection", site.url) as app:
+        with pytest.raises(UnknownTransaction, match="pass the connection"):
+            await record(app.within.transaction(), site.store)
 
 
 async def test_a_cursor_is_no_transaction(site: Site) -> None:

@@ -15,13 +15,9 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from alimi.contrib import sqlalchemy as sqlalchemy_contrib
-from alimi.contrib.sqlalchemy import (
-    JoinedConnection,
-    Prepared,
-    holds_write_transaction,
-    prepare,
-)
+from alimi.contrib.sqlalchemy import engines, holds_write_transaction, prepare
+from alimi.contrib.sqlalchemy.engines import Prepared
+from alimi.contrib.sqlalchemy.transactions import JoinedConnection
 from alimi.errors import ConfigurationError
 
 WRITE = text("UPDATE card SET assignee = 2")
@@ -375,7 +371,7 @@ def test_marks_do_not_pile_up(path: Path) -> None:
 
         tasks = [asyncio.create_task(request()) for _ in range(20)]
         await asyncio.gather(*tasks)
-        known = sqlalchemy_contrib._prepared[engine.sync_engine]
+        known = engines._prepared[engine.sync_engine]
         return [weakref.ref(each) for each in (*tasks, engine.sync_engine)], known
 
     references, known = asyncio.run(requests())

@@ -15,8 +15,7 @@ import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from alimi.contrib import sqlalchemy as sqlalchemy_contrib
-from alimi.contrib.sqlalchemy import holds_write_transaction, prepare
+from alimi.contrib.sqlalchemy import engines, holds_write_transaction, prepare
 
 WRITE = text("UPDATE card SET assignee = 2")
 READ = text("SELECT assignee FROM card")
@@ -226,7 +225,7 @@ async def test_a_context_remembers_only_what_is_open(async_engine: AsyncEngine) 
         async with async_engine.begin():
             pass
     async with async_engine.begin():
-        assert len(sqlalchemy_contrib._begun.get()) == 1
+        assert len(engines._begun.get()) == 1
 
 
 def test_a_kept_context_keeps_nothing(path: Path) -> None:
@@ -242,7 +241,7 @@ def test_a_kept_context_keeps_nothing(path: Path) -> None:
     context, references = asyncio.run(request())
     gc.collect()
     assert [reference() for reference in references if reference()] == []
-    assert [mark() for mark in context[sqlalchemy_contrib._begun]] == [None]
+    assert [mark() for mark in context[engines._begun]] == [None]
 
 
 def test_closed_between_two_questions(path: Path) -> None:
@@ -262,4 +261,4 @@ def test_closed_between_two_questions(path: Path) -> None:
                 self._db.close()
             return self._db.total_changes
 
-    assert not sqlalchemy_contrib._Mark(Closing(), locked=False).writing
+    assert not engines._Mark(Closing(), locked=False).writing

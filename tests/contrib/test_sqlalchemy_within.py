@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, ForeignKey, create_engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
     AsyncSession,
     async_scoped_session,
     async_sessionmaker,
@@ -27,7 +28,8 @@ from sqlalchemy.orm import (
     sessionmaker,
 )
 
-from alimi.contrib.sqlalchemy import JoinedConnection, prepare, run, run_sync
+from alimi.contrib.sqlalchemy import prepare, run, run_sync
+from alimi.contrib.sqlalchemy.transactions import JoinedConnection
 from alimi.errors import ForeignDatabase, NoTransaction, UnknownTransaction, UnpreparedEngine
 from alimi.model import PageQuery
 from alimi.store import Joined, Recording
@@ -253,12 +255,45 @@ async def test_record_cannot_wait(way: str, path: Path, record: Record) -> None:
             run_sync(within, record)
 
 
-async def test_an_engine_is_no_transaction(path: Path, record: Record) -> None:
-    """Nor is a result, or anything else of SQLAlchemy."""
+@pytest.mark.parametrize(
+    ("mistaken", "meant"),
+    [
+        (lambda engine: engine, r"engine\.begin\(\)"),
+        (sessionmaker, "a session that it has made"),
+        (lambda engine: engine.connect().begin(), "connection or session"),
+        (lambda engine: Session(engine).begin(), "connection or session"),
+        (lambda engine: engine.connect().execute(text("SELECT 1")), "within= takes"),
+    ],
+    ids=["engine", "sessionmaker", "transaction", "session's transaction", "result"],
+)
+async def test_what_is_no_transaction_is_told_what_to_pass(
+    path: Path, record: Record, mistaken: Callable[[Any], Any], meant: str
+) -> None:
+    """The sentence names what was passed and what was meant, in async code and in sync."""
     engine = create_engine(f"sqlite:///{path}")
-    with pytest.raises(UnknownTransaction):
-        await run(engine, record)
+    within = mistaken(engine)
+    with pytest.raises(UnknownTransaction, match=meant):
+        await run(within, record)
+    with pytest.raises(UnknownTransaction, match=meant):
+        run_sync(within, record)
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "meant"),
+    [
+        (lambda engine: engine, r"engine\.begin\(\)"),
+        (async_sessionmaker, "a session that it has made"),
+        (lambda engine: AsyncSession(engine).begin(), "connection or session"),
+    ],
+    ids=["engine", "sessionmaker", "session's transaction"],
+)
+async def test_the_same_of_asyncio(
+    async_engine: AsyncEngine, record: Record, mistaken: Callable[[Any], Any], meant: str
+) -> None:
+    """What is not awaited yet is a mistake too."""
+    with pytest.raises(UnknownTransaction, match=meant):
+        await run(mistaken(async_engine), record)
 
 
 async def test_the_session_is_not_flushed(

@@ -126,5 +126,5 @@ async def test_a_row_factory_does_not_matter(
 
 def test_a_cursor_is_no_transaction(db: sqlite3.Connection, record: Record) -> None:
     """The connection is asked for."""
-    with pytest.raises(UnknownTransaction):
+    with pytest.raises(UnknownTransaction, match=r"cursor\.connection"):
         run_sync(db.cursor(), record)

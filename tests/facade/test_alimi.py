@@ -1,16 +1,14 @@
-"""class Alimi as an application meets it: kinds, transactions, loops, signals, ends."""
+"""class Alimi as an application meets it: kinds, transactions, keys, retractions, inboxes."""
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
 from alimi import (
@@ -19,83 +17,10 @@ from alimi import (
     InvalidInput,
     KeyConflict,
     NotFound,
-    Retention,
-    Settings,
     TransactionError,
 )
-from alimi.errors import ConfigurationError, InvalidCursor, UnknownTransaction, WithinMissing
-from tests.support.reader import Reader
-
-TEXT = {"ko": "카드의 담당자가 사용자님으로 변경되었습니다.", "en": "You are now the assignee."}
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """The application's own engine."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/app.db")
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
-async def alimi(engine: AsyncEngine) -> AsyncIterator[Alimi]:
-    """An Alimi on the application's engine."""
-    alimi = Alimi(engine)
-    alimi.kind("card.assigned", category="cards", url="/cards/{object.id}", text=TEXT)
-    await alimi.start()
-    async with engine.begin() as connection:
-        await connection.execute(text("CREATE TABLE cards (id INTEGER PRIMARY KEY, assignee INT)"))
-        await connection.execute(text("INSERT INTO cards VALUES (12, 1)"))
-    yield alimi
-    await alimi.close()
-
-
-def assigned(alimi: Alimi) -> Any:
-    return alimi.kind("card.assigned", category="cards", url="/cards/{object.id}", text=TEXT)
-
-
-class OpenStream:
-    """The ASGI side of one stream, in the test's own loop."""
-
-    def __init__(self, alimi: Alimi, identity: object, **headers: str) -> None:
-        self.reader = Reader()
-        self.status: int | None = None
-        self.headers: dict[bytes, bytes] = {}
-        self._changed = asyncio.Condition()
-        self._leave = asyncio.Event()
-        scope = {
-            "type": "http",
-            "method": headers.pop("method", "GET"),
-            "query_string": headers.pop("query", "").encode(),
-            "headers": [(key.replace("_", "-").encode(), v.encode()) for key, v in headers.items()],
-        }
-        self.task = asyncio.create_task(
-            alimi.stream(scope, identity)(scope, self._receive, self._send)
-        )
-
-    async def _receive(self) -> dict[str, Any]:
-        await self._leave.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, message: dict[str, Any]) -> None:
-        async with self._changed:
-            if message["type"] == "http.response.start":
-                self.status = message["status"]
-                self.headers = dict(message["headers"])
-            else:
-                self.reader.feed(message["body"])
-            self._changed.notify_all()
-
-    async def until(self, condition: Any) -> Reader:
-        """Wait until `condition(reader)` holds."""
-        async with asyncio.timeout(10), self._changed:
-            await self._changed.wait_for(lambda: condition(self.reader))
-        return self.reader
-
-    async def leave(self) -> None:
-        """The reader goes."""
-        self._leave.set()
-        await asyncio.wait_for(self.task, 10)
+from alimi.errors import InvalidCursor, UnknownTransaction, WithinMissing
+from tests.facade.open_stream import TEXT, OpenStream, assigned
 
 
 async def test_the_whole_way(alimi: Alimi, engine: AsyncEngine) -> None:
@@ -113,17 +38,6 @@ async def test_the_whole_way(alimi: Alimi, engine: AsyncEngine) -> None:
     assert heard["message"] == TEXT["ko"]
     assert heard["url"] == "/cards/12"
     assert (heard["unread"], heard["unseen"]) == (1, 1)
-    await stream.leave()
-
-
-async def test_what_this_process_records_is_not_read_again(alimi: Alimi) -> None:
-    """The relay hands the rows of those who are connected to their streams, without a read."""
-    stream = OpenStream(alimi, 2)
-    await stream.until(lambda reader: reader.cursor)
-    reads = alimi.metrics.registry.get_sample_value("alimi_store_reads_total")
-    await assigned(alimi).notify(to=[2, 3], actor=1, object={"id": 12, "name": "Login page"})
-    await stream.until(lambda reader: reader.shown)
-    assert alimi.metrics.registry.get_sample_value("alimi_store_reads_total") == reads
     await stream.leave()
 
 
@@ -276,174 +190,6 @@ async def test_an_inbox_from_python(alimi: Alimi) -> None:
     for wrong in ({"ids": ["x"], "upto": 3}, {}, {"ids": ["x"] * 101}, {"upto": -1}):
         with pytest.raises(InvalidInput):
             await inbox.mark("read", **wrong)
-
-
-async def test_hang_up_and_drain(alimi: Alimi) -> None:
-    """end_streams ends the streams of a login; drain ends all and refuses with 200 and bye."""
-    phone = OpenStream(alimi, Identity("2", session="phone"))
-    laptop = OpenStream(alimi, Identity("2", session="laptop"))
-    for each in (phone, laptop):
-        await each.until(lambda reader: reader.cursor)
-    await alimi.end_streams(2, session="phone")
-    await phone.until(lambda reader: reader.said_bye == "hangup")
-    await asyncio.wait_for(phone.task, 10)
-    assert laptop.reader.said_bye is None
-    await alimi.drain()
-    await laptop.until(lambda reader: reader.said_bye == "drain")
-    late = OpenStream(alimi, 2)
-    await late.until(lambda reader: reader.said_bye == "drain")
-    assert late.status == 200
-    assert "draining" in alimi.health()
-
-
-async def test_a_stream_answers_head_with_headers_only(alimi: Alimi) -> None:
-    """HEAD ends at once and opens nothing."""
-    stream = OpenStream(alimi, 2, method="HEAD")
-    await asyncio.wait_for(stream.task, 10)
-    assert stream.status == 200
-    assert stream.reader.events == []
-
-
-async def test_a_stream_that_cannot_begin_asks_to_come_back(tmp_path: Path) -> None:
-    """A native EventSource gives up on a 503 for good: 200, a delay and `bye` instead."""
-    broken = Alimi(tmp_path / "missing" / "app.db")
-    stream = OpenStream(broken, 2)
-    await stream.until(lambda reader: reader.said_bye == "unavailable")
-    assert stream.status == 200
-
-
-async def test_the_header_wins_over_the_query(alimi: Alimi) -> None:
-    """G5: an EventSource keeps its URL for ever; a stale query must not win over its position."""
-    kind = assigned(alimi)
-    for number in range(3):
-        await kind.notify(to=2, object=number)
-    await alimi.flush()
-    tag = (await alimi.inbox(2).counts()).tag
-    stream = OpenStream(alimi, 2, query=f"cursor={tag}.0", last_event_id=f"{tag}.2")
-    reader = await stream.until(lambda reader: reader.shown)
-    assert [row[1]["url"] for row in reader.events if row[0] == "message"] == ["/cards/2"]
-    await stream.leave()
-    fresh = OpenStream(alimi, 2, query=f"cursor={tag}.1")
-    await fresh.until(lambda reader: len(reader.shown) == 2)
-    await fresh.leave()
-
-
-def test_one_alimi_survives_several_loops(tmp_path: Path) -> None:
-    """Test clients start a loop for each test; the same Alimi serves them in turn."""
-    alimi = Alimi(tmp_path / "app.db")
-    kind = assigned(alimi)
-
-    async def once(number: int) -> int:
-        await kind.notify(to=2, object=number)
-        await alimi.flush()
-        stream = OpenStream(alimi, 2)
-        await stream.until(lambda reader: reader.cursor)
-        await stream.leave()
-        return (await alimi.inbox(2).counts()).counts.unread
-
-    assert [asyncio.run(once(number)) for number in range(3)] == [1, 2, 3]
-    asyncio.run(_close(alimi))
-
-
-async def _close(alimi: Alimi) -> None:
-    await alimi.start()
-    await alimi.close()
-
-
-async def test_two_processes_on_one_file_hear_each_other(alimi: Alimi, tmp_path: Path) -> None:
-    """G5: what another process applies or marks is told soon, though no bus joins the two."""
-    other = Alimi(tmp_path / "app.db")
-    stream = OpenStream(alimi, 2)
-    await stream.until(lambda reader: reader.cursor)
-    await assigned(other).notify(to=2, object=12)
-    async with asyncio.timeout(alimi.settings.position_check_seconds / 2):
-        reader = await stream.until(lambda reader: reader.shown)
-        await other.inbox(2).mark("read", upto=1)
-        await stream.until(lambda reader: reader.unread == 0)
-    assert len(reader.shown) == 1
-    await stream.leave()
-    await other.close()
-
-
-async def test_starting_at_the_same_time_starts_once(tmp_path: Path) -> None:
-    """Twenty first uses share one start."""
-    alimi = Alimi(tmp_path / "app.db")
-    kind = assigned(alimi)
-    await asyncio.gather(*(kind.notify(to=2, object=number) for number in range(20)))
-    await alimi.flush()
-    assert (await alimi.inbox(2).counts()).counts.unread == 20
-    await alimi.close()
-
-
-async def test_a_failed_start_is_tried_again(tmp_path: Path) -> None:
-    """A database that cannot be opened is an error each time, until it can."""
-    alimi = Alimi(tmp_path / "missing" / "app.db")
-    with pytest.raises(Exception, match=r"missing|open"):
-        await alimi.start()
-    (tmp_path / "missing").mkdir()
-    await alimi.start()
-    assert alimi.health() == {}
-    await alimi.close()
-
-
-@pytest.mark.parametrize(
-    "database", ["sqlite://", "sqlite:///:memory:", "mysql://host/db", 3, None]
-)
-def test_a_database_that_cannot_work_is_refused(database: object) -> None:
-    """One clear sentence, before anything starts."""
-    with pytest.raises(ConfigurationError):
-        Alimi(database)
-
-
-async def test_a_signal_is_told_as_it_was_given(alimi: Alimi) -> None:
-    """Who changes and sends one object again and again is heard each time."""
-    stream = OpenStream(alimi, 2)
-    await stream.until(lambda reader: reader.cursor)
-    data = {"step": 0}
-    for step in range(3):
-        data["step"] = step
-        await alimi.signal(2, "moved", data)
-    data["step"] = 9
-    reader = await stream.until(lambda reader: len(reader.signals) == 3)
-    assert [each["data"]["step"] for each in reader.signals] == [0, 1, 2]
-    await stream.leave()
-
-
-async def test_signals_are_bounded(alimi: Alimi) -> None:
-    """G8: a signal is a hint to refetch; it carries at most 1 KB of plain JSON."""
-    endless: list[object] = []
-    endless.append(endless)
-    for data in ("x" * 2_000, object(), "\ud800", endless):
-        with pytest.raises(InvalidInput):
-            await alimi.signal(2, "board.changed", data)
-    with pytest.raises(InvalidInput):
-        await alimi.signal(2, "a\nb")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "named"),
-    [
-        ({"ping_seconds": "3"}, "ping_seconds"),
-        ({"max_streams": 1.5}, "max_streams"),
-        ({"retry_ms": 2000}, "retry_ms"),
-        ({"retention": {"days": 3}}, "Retention"),
-        ({"retention": Retention(days="3")}, "days"),  # type: ignore[arg-type]
-    ],
-)
-def test_a_setting_of_another_type_is_refused_at_once(wrong: dict[str, Any], named: str) -> None:
-    """It is named where it was written, not in a task that fails later."""
-    with pytest.raises(ConfigurationError, match=named):
-        Settings(**wrong)
-
-
-def test_settings_and_texts_of_another_type_are_named(tmp_path: Path) -> None:
-    """A dict in place of Settings, a sentence in place of texts."""
-    settings: Any = {"ping_seconds": 3}
-    with pytest.raises(ConfigurationError, match="not dict"):
-        Alimi(tmp_path / "app.db", settings=settings)
-    text: Any = "Hello"
-    with pytest.raises(InvalidInput, match="texts like"):
-        Alimi(tmp_path / "app.db").kind("card.assigned", category="cards", text=text)
 
 
 async def test_a_mark_that_does_not_exist_is_named(alimi: Alimi) -> None:

@@ -2,25 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from alimi import Alimi
 from alimi.errors import WithinMissing
 
 WRITE = text("INSERT INTO cards VALUES (1)")
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    """The application's own engine."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/app.db")
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

@@ -129,8 +129,8 @@ class Site:
 
     @property
     def hub(self) -> Hub:
-        (started,) = self.alimi._runtimes.values()
-        return started.result().hub
+        (runtime,) = self.alimi._runtimes.started()
+        return runtime.hub
 
     def streams(self) -> list[Any]:
         """All open streams."""

@@ -64,8 +64,8 @@ class Clock:
     async def of(cls, alimi: Alimi) -> Clock:
         """Started, and after its first look."""
         await alimi.start()
-        (started,) = alimi._runtimes.values()
-        vitals = started.result().vitals
+        (runtime,) = alimi._runtimes.started()
+        vitals = runtime.vitals
         await vitals.look()
         vitals._clock = cls(vitals)
         return vitals._clock

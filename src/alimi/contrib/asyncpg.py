@@ -12,6 +12,7 @@ from typing import Any
 
 from asyncpg import Connection, Pool
 from asyncpg.pool import PoolConnectionProxy
+from asyncpg.transaction import Transaction
 
 from alimi.errors import UnknownTransaction
 from alimi.store import Joined, Recording, Rows, drive_async
@@ -40,6 +41,8 @@ def _connection(within: object) -> Connection | PoolConnectionProxy:
             "a pool has no transaction: pass the connection that `async with pool.acquire()` "
             "gives you, inside its `async with connection.transaction()`"
         )
+    if isinstance(within, Transaction):
+        raise UnknownTransaction("pass the connection that this transaction was begun on")
     raise UnknownTransaction
 
 

@@ -29,6 +29,8 @@ async def run(within: object, write: Callable[[Joined], Recording]) -> None:
 
 def run_sync(within: object, write: Callable[[Joined], Recording]) -> None:
     """Record in the open transaction of a `sqlite3.Connection`.  Raises NoTransaction."""
+    if isinstance(within, sqlite3.Cursor):
+        raise UnknownTransaction("pass the connection of this cursor: within=cursor.connection")
     if not isinstance(within, sqlite3.Connection):
         raise UnknownTransaction
     if not within.in_transaction:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import asyncpg
 import msgspec
 
-from alimi.errors import ForeignDatabase, NoTransaction, SchemaMissing
+from alimi.errors import ForeignDatabase, NoTransaction, SchemaMissing, StoreError
 from alimi.model import Entry
 from alimi.store import Joined, Recording, Statement
 from alimi.stores.postgres.outbox import Row, prepare
@@ -22,6 +22,11 @@ from alimi.stores.postgres.upkeep import look_after
 #: What drivers call the code of an error.
 _CODES = ("sqlstate", "pgcode")
 _UNDEFINED_TABLE = "42P01"
+_INSUFFICIENT_PRIVILEGE = "42501"
+_NO_RIGHTS = (
+    "the role of this connection may not record: GRANT INSERT ON alimi_outbox and GRANT SELECT ON "
+    "alimi_meta to it (docs/postgres-sql.md)"
+)
 
 
 class Here(NamedTuple):
@@ -79,8 +84,11 @@ def write(place: Place, joined: Joined, entries: Sequence[Entry]) -> Recording:
     try:
         recorded = yield _statement(rows, here.identity)
     except Exception as error:
-        if _code(error) == _UNDEFINED_TABLE:
+        code = _code(error)
+        if code == _UNDEFINED_TABLE:
             raise SchemaMissing from error
+        if code == _INSUFFICIENT_PRIVILEGE:
+            raise StoreError(_NO_RIGHTS) from error
         raise
     if not recorded:
         place.learn(None)  # the store's own database may have been restored or renamed
