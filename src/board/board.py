@@ -10,7 +10,6 @@ from board import demo, lists, sessions
 from board.acts import Act
 from board.database import Database
 from board.kinds import Kinds
-from board.limits import LoginLimit
 from board.models import List
 from board.notices import Notices
 from board.passwords import Passwords
@@ -30,7 +29,6 @@ class Board:
         self.alimi = Alimi(self.database.engine)
         self.kinds = Kinds.register(self.alimi)
         self.passwords = Passwords()
-        self.login_limit = LoginLimit()
 
     @asynccontextmanager
     async def running(self, app: object) -> AsyncIterator[None]:

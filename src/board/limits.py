@@ -1,65 +1,91 @@
-"""How often somebody may try a password; bounded in memory."""
+"""How often somebody may try a password.
+
+Attempts are rows, so that all processes of a board count together, and a restart forgives nobody.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-import time
-from collections import OrderedDict
-from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from board.clock import now_ms
+from board.models import Attempts, User
+from board.problems import Problem
+from board.visible import as_kept
 
 #: Wrong passwords per minute for one user from one place, and from one place for all users.
 PER_USER = 10
 PER_PLACE = 40
-WINDOW_SECONDS = 60.0
-#: Places remembered.  Beyond it the longest unused is forgotten: a flood may free its own places,
-#: but never the memory of this process.
-MAX_PLACES = 10_000
+WINDOW_MS = 60_000
+#: Rows kept.  Beyond it the oldest are forgotten: a flood may free its own places, but never fill
+#: the database.
+MAX_ROWS = 10_000
 
 
-class LoginLimit:
-    """Counts attempts.  A right password gives its attempt back: use locks nobody out.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody tries to be `who`, from a place on the network."""
 
-    The attempt is taken before the password is checked; otherwise many at once would all pass.
-    """
+    who: str
+    place: str
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._buckets: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
+    @classmethod
+    def of(cls, user: User | None, name: str, address: str) -> Attempt:
+        """However a user is named, it is the same user; a name that nobody has counts as well."""
+        return cls(str(user.id) if user else f"@{as_kept(name)}", place_of(address))
 
-    def take(self, user: str, address: str) -> float | None:
-        """None, or the seconds to wait."""
-        waits = [self._wait(key, most) for key, most in self._keys(user, address)]
-        if any(waits):
-            return max(waits)
-        for key, _ in self._keys(user, address):
-            self._add(key, 1)
-        return None
+    @property
+    def bounds(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """What it counts for, and how many of it there may be; "" is everybody."""
+        return (self.who, PER_USER), ("", PER_PLACE)
 
-    def give_back(self, user: str, address: str) -> None:
-        """The password was right."""
-        for key, _ in self._keys(user, address):
-            self._add(key, -1)
 
-    def __len__(self) -> int:
-        return len(self._buckets)
+async def check(session: AsyncSession, attempt: Attempt) -> None:
+    """429, with the time to wait, when there were too many.  Writes nothing: nor does a flood."""
+    now = now_ms()
+    waits = [0]
+    for who, most in attempt.bounds:
+        row = await session.get(Attempts, (attempt.place, who))
+        if row is not None and row.count >= most and 0 <= now - row.since < WINDOW_MS:
+            waits.append(row.since + WINDOW_MS - now)
+    if any(waits):
+        seconds = max(waits) // 1000 + 1
+        headers = {"Retry-After": str(seconds)}
+        raise Problem(429, "too_many_logins", headers=headers, seconds=seconds)
 
-    def _keys(self, user: str, address: str) -> list[tuple[tuple[str, str], int]]:
-        place = place_of(address)
-        return [((place, user), PER_USER), ((place, ""), PER_PLACE)]
 
-    def _wait(self, key: tuple[str, str], most: int) -> float:
-        since, count = self._buckets.get(key, (0.0, 0))
-        left = since + WINDOW_SECONDS - self._clock()
-        return left if count >= most and left > 0 else 0.0
+async def take(session: AsyncSession, attempt: Attempt) -> None:
+    """Count it, or 429.  Before the password is looked at: else many at once would all pass."""
+    now = now_ms()
+    await _forget(session, now)
+    await check(session, attempt)
+    for who, _ in attempt.bounds:
+        row = await session.get(Attempts, (attempt.place, who))
+        if row is None:
+            session.add(Attempts(place=attempt.place, who=who, since=now, count=1))
+        else:
+            row.count += 1
 
-    def _add(self, key: tuple[str, str], change: int) -> None:
-        now = self._clock()
-        since, count = self._buckets.pop(key, (now, 0))
-        if since + WINDOW_SECONDS <= now:
-            since, count = now, 0
-        self._buckets[key] = (since, max(0, count + change))
-        while len(self._buckets) > MAX_PLACES:
-            self._buckets.popitem(last=False)
+
+async def give_back(session: AsyncSession, attempt: Attempt) -> None:
+    """The password was right: use locks nobody out."""
+    for who, _ in attempt.bounds:
+        row = await session.get(Attempts, (attempt.place, who))
+        if row is not None:
+            row.count = max(0, row.count - 1)
+
+
+async def _forget(session: AsyncSession, now: int) -> None:
+    """What is over, what a clock that went back has left in the future, and what is too much."""
+    over = or_(Attempts.since <= now - WINDOW_MS, Attempts.since > now)
+    await session.execute(delete(Attempts).where(over))
+    kept = select(Attempts.since).order_by(Attempts.since.desc()).offset(MAX_ROWS).limit(1)
+    oldest = await session.scalar(kept)
+    if oldest is not None:
+        await session.execute(delete(Attempts).where(Attempts.since <= oldest))
 
 
 def place_of(address: str) -> str:

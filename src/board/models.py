@@ -41,6 +41,17 @@ class Login(Base):
     expires_at: Mapped[int]
 
 
+class Attempts(Base):
+    """Passwords tried for somebody from one place since a moment; `who` "" is for everybody."""
+
+    __tablename__ = "login_attempts"
+
+    place: Mapped[str] = mapped_column(primary_key=True)
+    who: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[int] = mapped_column(index=True)
+    count: Mapped[int]
+
+
 class List(Base):
     """A column of the board."""
 

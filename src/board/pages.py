@@ -24,14 +24,19 @@ router = APIRouter(include_in_schema=False)
 _LANGUAGES = {"en": "English", "ko": "한국어"}
 
 
-def _template(name: str) -> Template:
-    return Template(files("board").joinpath("pages", name).read_text("utf-8"))
+def _read(name: str) -> str:
+    return files("board").joinpath("pages", name).read_text("utf-8")
 
 
-_BOARD = _template("board.html")
-_LOGIN = _template("login.html")
-_PERSON = _template("person.html")
-_MISSING = _template("missing.html")
+def _framed(name: str) -> Template:
+    """A page from its title on, in what all pages begin and end with."""
+    return Template(_read("frame.html").replace("$page", _read(name)))
+
+
+_BOARD = _framed("board.html")
+_LOGIN = _framed("login.html")
+_MISSING = _framed("missing.html")
+_PERSON = Template(_read("person.html"))
 #: What programs ask for: they are told in JSON, whatever they accept.
 _PROGRAMS = ("/api/", "/alimi/", "/sse/", "/static/", "/faces/")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -11,8 +12,6 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 AT_ONCE = 4
 
 _hasher = PasswordHasher()
-#: Checked when the user does not exist, so that the answer takes as long as for one who does.
-_NOBODY = _hasher.hash("nobody has this password")
 
 
 class Passwords:
@@ -24,7 +23,7 @@ class Passwords:
     async def matches(self, kept: str | None, given: str) -> bool:
         """Whether `given` is the password; None stands for a user who does not exist."""
         async with self._turns:
-            right = await asyncio.to_thread(_verify, kept or _NOBODY, given)
+            right = await asyncio.to_thread(_verify, kept, given)
         return right and kept is not None
 
 
@@ -33,8 +32,14 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
-def _verify(kept: str, given: str) -> bool:
+@cache
+def _nobodys() -> str:
+    """Checked when a user does not exist: the answer takes as long as for one who does."""
+    return hash_password("nobody has this password")
+
+
+def _verify(kept: str | None, given: str) -> bool:
     try:
-        return _hasher.verify(kept, given)
+        return _hasher.verify(kept or _nobodys(), given)
     except (Argon2Error, InvalidHashError):
         return False

@@ -90,12 +90,11 @@ def serve(settings: Settings, sockets: list[socket.socket], welcome: str, worker
     return run_workers(workers, work, sockets, ready=ready, stop_seconds=2 * STOP_SECONDS)
 
 
-def _serve(
-    settings: Settings,
-    sockets: list[socket.socket],
-    ready: Callable[[], None],
-    turn: Callable[[], None] | None = None,
-) -> int:
+def make_server(
+    settings: Settings, ready: Callable[[], None], turn: Callable[[], None] | None = None
+) -> uvicorn.Server:
+    """A server that says `ready` once it answers, and `turn` every few seconds from its loop."""
+
     async def notify() -> None:
         if turn is not None:
             turn()
@@ -110,8 +109,17 @@ def _serve(
         callback_notify=notify,
         timeout_notify=TURN_SECONDS,
     )
+    return _Server(config, ready)
+
+
+def _serve(
+    settings: Settings,
+    sockets: list[socket.socket],
+    ready: Callable[[], None],
+    turn: Callable[[], None] | None = None,
+) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
-    server = _Server(config, ready)
+    server = make_server(settings, ready, turn)
     try:
         server.run(sockets)
     except KeyboardInterrupt:

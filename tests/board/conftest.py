@@ -4,16 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
-from board import passwords
-from tests.board.harness import DOHYUN, EMMA, JIWOO, Bench, Person, open_bench
+from tests.board.harness import DOHYUN, EMMA, JIWOO, Bench, Person, hash_quickly, open_bench
 
 
 @pytest.fixture(autouse=True)
 def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashing is slow on purpose; here it would only be slow."""
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
+    hash_quickly(monkeypatch)
 
 
 @pytest.fixture

@@ -7,9 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 
+from board import passwords
 from board.app import create_app
 from board.board import Board
 from board.settings import Settings
@@ -100,6 +103,11 @@ async def open_bench(database: Path | str, *, demo: bool = True) -> AsyncIterato
     app = create_app(Settings(database, demo=demo))
     async with app.router.lifespan_context(app), AsyncExitStack() as opened:
         yield Bench(app, opened)
+
+
+def hash_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing passwords is slow on purpose; where nobody attacks it would only be slow."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
 
 
 def _json(answer: Response, status: int) -> Json:

@@ -1,4 +1,4 @@
-"""The board as a process of its own, on a real port."""
+"""The board on a real port: as a process of its own, or as a thread of this one."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from httpx import Client
+
+from board.serving import listen, make_server
+from board.settings import Settings
 
 
 class _Output:
@@ -47,13 +50,54 @@ class _Output:
         return "".join(self._lines)
 
 
-class Served:
+class Reachable:
+    """A board that browsers and clients find on a port."""
+
+    port = 0
+
+    @property
+    def address(self) -> str:
+        """Where a browser finds it."""
+        return f"http://localhost:{self.port}"
+
+    @contextmanager
+    def browser(self, user: int) -> Iterator[Client]:
+        """A client in which somebody has logged in."""
+        with Client(base_url=self.address, timeout=20) as client:
+            wanted = {"user_id": user, "password": "demo"}
+            client.post("/api/session", json=wanted).raise_for_status()
+            yield client
+
+
+class Hosted(Reachable):
+    """The command's server in a thread: there in a moment, where it matters to nobody's claim.
+
+    What the test has patched holds in it.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self.database = database
+        ready = threading.Event()
+        self._server = make_server(Settings(database, demo=True), ready.set)
+        sockets = listen("localhost", 0)
+        self.port = sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._server.run, args=[sockets])
+        self._thread.start()
+        assert ready.wait(30)
+
+    def stop(self) -> None:
+        """End it, and wait for that."""
+        self._server.should_exit = True
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+
+class Served(Reachable):
     """`python -m board` on a database; may be killed and started again on the same port."""
 
     def __init__(self, database: Path | str, *arguments: str) -> None:
         self.database = database
         self.arguments = arguments
-        self.port = 0
         self.output = ""
         self._running: tuple[subprocess.Popen[str], _Output] | None = None
 
@@ -68,11 +112,6 @@ class Served:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-    @property
-    def address(self) -> str:
-        """Where a browser finds it."""
-        return f"http://localhost:{self.port}"
 
     def start(self) -> None:
         """Start, and wait until it says that it is there."""
@@ -103,11 +142,3 @@ class Served:
         os.kill(process.pid, how)
         assert process.wait(timeout=30) == -how
         assert "Traceback" not in said.finish()
-
-    @contextmanager
-    def browser(self, user: int) -> Iterator[Client]:
-        """A client in which somebody has logged in."""
-        with Client(base_url=self.address, timeout=20) as client:
-            wanted = {"user_id": user, "password": "demo"}
-            client.post("/api/session", json=wanted).raise_for_status()
-            yield client

@@ -20,8 +20,15 @@ from tests.board.served import Served
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    """A board with its demo."""
+    """A board with its demo, to be stopped and killed."""
     with Served(tmp_path / "board.db") as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A board with its demo that nobody stops; each test hands over a card of its own."""
+    with Served(tmp_path_factory.mktemp("standing") / "board.db") as served:
         yield served
 
 
@@ -47,25 +54,26 @@ def events(lines: Iterator[str]) -> Iterator[tuple[str, Any, str]]:
             name, data = "message", ""
 
 
-def test_the_first_start_says_what_to_do(served: Served) -> None:
+def test_the_first_start_says_what_to_do(standing: Served) -> None:
     """The address, the people, the password, and what to try."""
-    for word in (served.address, "Emma Reid", "demo", "김지우", str(served.database), "kill -9"):
-        assert word in served.output
-    assert "WARNING" not in served.output
+    address, database = standing.address, str(standing.database)
+    for word in (address, "Emma Reid", "demo", "김지우", database, "kill -9"):
+        assert word in standing.output
+    assert "WARNING" not in standing.output
 
 
-def test_both_loopbacks_answer(served: Served) -> None:
+def test_both_loopbacks_answer(standing: Served) -> None:
     """A browser may take 127.0.0.1 or ::1 for localhost."""
     for host in ("127.0.0.1", "[::1]"):
         with Client() as client:
-            assert client.get(f"http://{host}:{served.port}/login").status_code == 200
+            assert client.get(f"http://{host}:{standing.port}/login").status_code == 200
 
 
-def test_a_card_changes_hands_and_the_stream_tells(served: Served) -> None:
+def test_a_card_changes_hands_and_the_stream_tells(standing: Served) -> None:
     """A page that knows only EventSource hears "message" in its own language, then the signal."""
     with (
-        served.browser(JIWOO) as jiwoo,
-        served.browser(EMMA) as emma,
+        standing.browser(JIWOO) as jiwoo,
+        standing.browser(EMMA) as emma,
         jiwoo.stream("GET", f"/sse/{JIWOO}") as stream,
     ):
         assert stream.headers["content-type"] == "text/event-stream"
@@ -79,17 +87,17 @@ def test_a_card_changes_hands_and_the_stream_tells(served: Served) -> None:
         assert (name, data) == ("signal", {"name": "board.changed", "data": {"card": 12}})
 
 
-def test_log_out_ends_the_streams_of_that_session(served: Served) -> None:
+def test_log_out_ends_the_streams_of_that_session(standing: Served) -> None:
     """G7: and of no other: the same person's other browser hears on."""
-    with served.browser(JIWOO) as one, served.browser(JIWOO) as other:
+    with standing.browser(JIWOO) as one, standing.browser(JIWOO) as other:
         with one.stream("GET", f"/sse/{JIWOO}") as ends, other.stream("GET", "/sse/2") as stays:
             ending, staying = events(ends.iter_lines()), events(stays.iter_lines())
             assert next(ending)[0] == next(staying)[0] == "hello"
-            with Client(base_url=served.address, cookies=one.cookies) as tab:
+            with Client(base_url=standing.address, cookies=one.cookies) as tab:
                 tab.delete("/api/session").raise_for_status()
             assert [name for name, _, _ in ending][-1:] == ["bye"]
-            with served.browser(EMMA) as emma:
-                hand_over(emma, 12, JIWOO)
+            with standing.browser(EMMA) as emma:
+                hand_over(emma, 13, JIWOO)
             assert next(staying)[0] == "message"
         assert one.get(f"/sse/{JIWOO}").status_code == 401
 
@@ -133,14 +141,14 @@ def test_stopping_does_not_wait_for_streams(served: Served) -> None:
         assert [(name, data["reason"]) for name, data, _ in heard] == [("bye", "drain")]
 
 
-def test_a_taken_port_is_explained(served: Served) -> None:
+def test_a_taken_port_is_explained(standing: Served) -> None:
     """With another to try, and no traceback."""
-    command = [sys.executable, "-m", "board", "--db", str(served.database)]
-    command += ["--port", str(served.port)]
+    command = [sys.executable, "-m", "board", "--db", str(standing.database)]
+    command += ["--port", str(standing.port)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert f"port {served.port} is taken" in done.stderr
-    assert f"--port {served.port + 1}" in done.stderr
+    assert f"port {standing.port} is taken" in done.stderr
+    assert f"--port {standing.port + 1}" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,7 +1,7 @@
 /** `<alimi-bell>`: the bell with its badge, panel and toasts. Importing this module defines it. */
 
 import { Client } from "./client.js";
-import { BELL, h, icon, say, set } from "./dom.js";
+import { BELL, h, icon, safe, say, set } from "./dom.js";
 import { I18n } from "./i18n.js";
 import { badgeTitle, notifySystem } from "./outside.js";
 import { makePlace } from "./place.js";
@@ -214,7 +214,7 @@ export class AlimiBell extends HTMLElement {
     if (!row.read_at) this.client?.mark({ action: "read", ids: [row.id] }).catch(() => {});
     if (button || ctrlKey || metaKey || shiftKey) return;
     if (!this.#emit("open", { notification: row }, true)) event.preventDefault();
-    else if (event.type === "system" && row.url) location.assign(row.url);
+    else if (event.type === "system" && safe(row.url)) location.assign(row.url || "");
     this.close();
   }
 

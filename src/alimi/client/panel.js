@@ -59,7 +59,7 @@ export function makePanel(bell) {
   const banner = h("div.note", {}, trouble, action("retry", () => client().poke()));
   const pill = h("button.pill", { click: () => release(true) });
   const items = h("ul", { role: "list" });
-  const says = h("p", { tabindex: -1 });
+  const says = h("p");
   const offers = action("", () => client().load(!!rows.size && !!store().next));
   const none = h("slot", { name: "empty" }, icon(BELL));
   const tail = h("div", {}, none, says, offers);
@@ -81,7 +81,9 @@ export function makePanel(bell) {
   const ask =
     bell.hasAttribute("system-notifications") &&
     globalThis.Notification?.permission === "default" &&
-    action("desktop", () => Notification.requestPermission().then(() => ask && ask.remove()));
+    action("desktop", () =>
+      Notification.requestPermission().then(() => keepFocus(() => ask && ask.remove())),
+    );
   const slot = h("slot", { name: "footer" });
   const ends = [to("all-href", "viewAll"), ask, slot, to("settings-href", "settings")];
   const footer = h("div.footer", {}, ...ends);
@@ -91,6 +93,8 @@ export function makePanel(bell) {
     {
       id: "panel",
       popover: "manual",
+      // Clicked where nothing is, it still hears the keys.
+      tabindex: -1,
       "aria-labelledby": "title",
       keydown: onKey,
       /** @param {Event} event */
@@ -144,10 +148,11 @@ export function makePanel(bell) {
     client().seen();
   }
 
-  /** @param {boolean} [home] the focus returns to the bell */
+  /** The focus returns to the bell, if it is in here. @param {boolean} [home] in any case */
   function hide(home) {
     if (!open) return;
     open = false;
+    home ||= element.contains(focused());
     removeEventListener("pointerdown", outside);
     clearInterval(clock);
     if (element.open) element.close();
@@ -181,7 +186,22 @@ export function makePanel(bell) {
   }
 
   function update() {
-    if (!open) return;
+    if (open) keepFocus(render);
+  }
+
+  /** What has the focus may go by this change: then it is with what is nearest. */
+  /** @param {() => void} change */
+  function keepFocus(change) {
+    const had = focused();
+    const listed = inList();
+    const at = [...rows.values()].findIndex((row) => row.element.contains(had));
+    change();
+    if (!had || focused()?.checkVisibility()) return;
+    title.focus();
+    if (listed) goTo(at);
+  }
+
+  function render() {
     const { state, tag } = client();
     const { view, counts, state: loaded } = store();
     // A list that went stale, or wrong while the stream was away, is loaded when it is back.
@@ -255,11 +275,6 @@ export function makePanel(bell) {
   /** @param {Mark} mark */
   async function mark(mark) {
     const leaves = /arc/.test(mark.action);
-    if (leaves && inList()) {
-      const order = [...rows.keys()];
-      const at = order.indexOf(mark.ids?.[0] || "");
-      (rows.get(order[at + 1] || order[at - 1])?.link || title).focus();
-    }
     const sent = client().mark(mark);
     if (leaves || mark.upto) {
       const key = mark.upto ? "didReadAll" : mark.action === "archive" ? "didArchive" : "didRestore";

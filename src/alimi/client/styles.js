@@ -17,8 +17,6 @@ export const bellSheet = sheet(`
 button,.link{font:inherit;color:inherit;background:none;border:0;text-align:start;text-decoration:none;cursor:pointer;border-radius:8px}
 svg{display:block;width:20px;height:20px;fill:none;stroke:currentColor;stroke-width:1.7;stroke-linecap:round;stroke-linejoin:round}
 :focus-visible{outline:2px solid var(--_a);outline-offset:-2px}
-h2:focus,p:focus,.list:focus{outline:0}
-ul{list-style:none}
 .sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .bell{position:relative;display:grid;place-items:center;width:var(--alimi-size,40px);height:var(--alimi-size,40px);border-radius:50%;anchor-name:--bell}
 .bell:hover{background:#8882}
@@ -28,7 +26,6 @@ ul{list-style:none}
 .panel,.toasts{position:fixed;inset:auto;border:0;color:var(--_t);background:none;overflow:visible;word-break:keep-all;overflow-wrap:anywhere}
 .icon{display:grid;place-items:center;width:32px;height:32px;color:var(--_m)}
 .icon:hover,.tab:hover{color:var(--_t);background:var(--_h)}
-:disabled{opacity:.4}
 .link{display:flex;gap:12px;width:100%;padding:10px 18px;border-radius:0}
 .avatar{position:relative;flex:none;display:grid;place-items:center;width:36px;height:36px;border-radius:50%;overflow:hidden;background:color-mix(in srgb,var(--_a) 22%,var(--_s));font-weight:600}
 img{position:absolute;inset:0;width:100%;height:100%;object-fit:cover}

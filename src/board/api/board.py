@@ -14,7 +14,6 @@ from board.etags import is_known
 
 router = APIRouter(prefix="/api", tags=["board"])
 
-
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from board import sessions, users
+from board import limits, sessions, users
 from board.api.asking import Asker, PageUser, TheBoard, check_page
 from board.api.shapes import Credentials, WhoAmI
 from board.board import Board
 from board.clock import DAY_MS
+from board.limits import Attempt
 from board.models import User
 from board.problems import Problem
 from board.sessions import COOKIE
@@ -19,9 +20,10 @@ router = APIRouter(prefix="/api/session", tags=["session"])
 @router.post("", status_code=204)
 async def log_in(wanted: Credentials, board: TheBoard, request: Request) -> Response:
     """Open a session.  The browser's former one ends, as do its streams."""
-    user = await _check(board, wanted, request)
+    user, attempt = await _check(board, wanted, request)
     former = request.cookies.get(COOKIE)
     async with board.database.writing() as session:
+        await limits.give_back(session, attempt)
         ended = await sessions.end(session, former)
         token = await sessions.start(session, user, board.settings)
     if ended is not None:
@@ -58,19 +60,17 @@ async def log_out(board: TheBoard, request: Request, page_user: PageUser = None)
     return response
 
 
-async def _check(board: Board, wanted: Credentials, request: Request) -> User:
+async def _check(board: Board, wanted: Credentials, request: Request) -> tuple[User, Attempt]:
     """The user, if the password is theirs.  Every failure looks the same from outside."""
-    who = str(wanted.user_id if wanted.user_id is not None else wanted.name)
-    address = request.client.host if request.client else ""
-    wait = board.login_limit.take(who, address)
-    if wait is not None:
-        seconds = int(wait) + 1
-        headers = {"Retry-After": str(seconds)}
-        raise Problem(429, "too_many_logins", headers=headers, seconds=seconds)
     async with board.database.reading() as session:
         user = await users.find(session, user_id=wanted.user_id, name=wanted.name)
+        named = str(wanted.name if wanted.user_id is None else wanted.user_id)
+        address = request.client.host if request.client else ""
+        attempt = Attempt.of(user, named, address)
+        await limits.check(session, attempt)
+    async with board.database.writing() as session:
+        await limits.take(session, attempt)
     kept = user.password_hash if user and sessions.may_log_in(user, board.settings) else None
     if not await board.passwords.matches(kept, wanted.password) or user is None:
         raise Problem(401, "login_failed")
-    board.login_limit.give_back(who, address)
-    return user
+    return user, attempt

@@ -61,7 +61,7 @@ class Credentials(Wanted):
     """A user by number or by name, and the password."""
 
     user_id: StrictInt | None = None
-    name: Annotated[str, StringConstraints(max_length=100)] | None = None
+    name: Annotated[str, StringConstraints(max_length=100, pattern=_VISIBLE)] | None = None
     password: Annotated[str, StringConstraints(max_length=1_000)]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-CLIENT = Path(__file__).parents[2] / "src" / "alimi" / "client"
+CLIENT = Path(__file__).parents[3] / "src" / "alimi" / "client"
 
 CSP = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "

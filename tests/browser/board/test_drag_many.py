@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
-from pathlib import Path
 
-import pytest_asyncio
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.board.harness import EMMA
-from tests.board.served import Served
+from tests.board.served import Hosted
+from tests.browser.board.visit import visit
 from tests.browser.conftest import PHONE, OpenContext
-from tests.browser.test_board import visit
 
 MANY = 400
 FILL = """
@@ -24,15 +21,12 @@ SELECT 1, 100000000 + i * 65536, 'Card ' || i, '', 1, 1, 0, 0 FROM n
 """
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def served(tmp_path: Path) -> AsyncIterator[Served]:
+@pytest.fixture
+def served(served: Hosted) -> Hosted:
     """A board whose first list has hundreds of cards."""
-    served = Served(tmp_path / "board.db")
-    await asyncio.to_thread(served.start)
     with closing(sqlite3.connect(served.database)) as database, database:
         database.execute(FILL, [MANY])
-    yield served
-    await asyncio.to_thread(served.stop)
+    return served
 
 
 async def middle(page: Page, card: int) -> tuple[float, float]:
@@ -52,7 +46,7 @@ async def lift(page: Page, card: int) -> tuple[float, float]:
     return x, y
 
 
-async def test_a_drag_redraws_nothing_else(served: Served, new_context: OpenContext) -> None:
+async def test_a_drag_redraws_nothing_else(served: Hosted, new_context: OpenContext) -> None:
     """Over hundreds of cards: one element moves, no other is touched before the card is dropped."""
     emma = await visit(served, new_context, EMMA)
     await expect(emma.listed(1)).to_have_count(MANY + 3)
@@ -79,7 +73,7 @@ async def test_a_drag_redraws_nothing_else(served: Served, new_context: OpenCont
     await expect(emma.listed(1).nth(1)).to_have_attribute("data-card", "8")
 
 
-async def test_a_list_scrolls_along(served: Served, new_context: OpenContext) -> None:
+async def test_a_list_scrolls_along(served: Hosted, new_context: OpenContext) -> None:
     """Held at the lower edge the list goes to its end, and the card can be dropped there."""
     emma = await visit(served, new_context, EMMA)
     x, _ = await lift(emma.page, 1)
@@ -95,7 +89,7 @@ async def test_a_list_scrolls_along(served: Served, new_context: OpenContext) ->
 
 
 async def test_the_board_scrolls_along_under_a_finger(
-    served: Served, new_context: OpenContext
+    served: Hosted, new_context: OpenContext
 ) -> None:
     """On a phone, held at the right edge, the other lists come; the card is dropped in the last."""
     emma = await visit(served, new_context, EMMA, viewport=PHONE, has_touch=True, is_mobile=True)

@@ -1,0 +1,73 @@
+"""The bell while the page has a modal dialog open."""
+
+from __future__ import annotations
+
+from playwright.async_api import Page, expect
+
+from tests.browser.bell.fake_alimi import FakeAlimi
+from tests.browser.bell.visitor import (
+    Visitor,
+    fill,
+    page_text,
+    rows,
+)
+
+
+async def heard(page: Page) -> bool:
+    """Whether the live region is in the accessibility tree: what is inert is not."""
+    cdp = await page.context.new_cdp_session(page)
+    expression = "document.querySelector('alimi-bell').status"
+    made = await cdp.send("Runtime.evaluate", {"expression": expression})
+    tree = await cdp.send(
+        "Accessibility.getPartialAXTree",
+        {"objectId": made["result"]["objectId"], "fetchRelatives": False},
+    )
+    return not tree["nodes"][0]["ignored"]
+
+
+async def test_over_a_modal_dialog(server: FakeAlimi, visitor: Visitor) -> None:
+    """While the page has a modal dialog open, the panel still opens above it and is usable."""
+    server.pages["/"] = page_text(body="<dialog><p>Sure?</p><button>Yes</button></dialog>")
+    fill(server, 2)
+    page = await visitor.open()
+    await page.evaluate("document.querySelector('dialog').showModal()")
+    await page.evaluate("document.querySelector('alimi-bell').open()")
+    await rows(page).first.hover()
+    await rows(page).first.get_by_role("button", name="Archive").click()
+    await expect(rows(page)).to_have_count(1)
+    await page.keyboard.press("Escape")
+    await expect(page.locator("alimi-bell .panel")).to_be_hidden()
+    await expect(page.get_by_text("Sure?")).to_be_visible()
+
+
+async def test_news_under_a_modal_dialog(server: FakeAlimi, visitor: Visitor) -> None:
+    """While the page has a modal dialog open, toasts can be used and news is heard."""
+    server.pages["/"] = page_text(body="<dialog><p>Sure?</p><button>Yes</button></dialog>")
+    page = await visitor.open()
+    toast = page.locator(".toast")
+    server.notify("2", "Before it", url="/cards/1")
+    await expect(toast).to_have_count(1)
+    await page.evaluate("document.querySelector('dialog').showModal()")
+    await toast.get_by_role("button", name="Close").click()
+    await expect(toast).to_have_count(0)
+    server.notify("2", "Above it all")
+    await expect(page.get_by_role("status")).to_contain_text("Above it all", timeout=10_000)
+    assert await heard(page)
+    close = toast.get_by_role("button", name="Close")
+    await close.focus()
+    await page.keyboard.press("Escape")
+    await expect(toast).to_have_count(0)
+    await expect(page.get_by_text("Sure?")).to_be_visible()
+    server.notify("2", "And after it")
+    await expect(toast).to_have_count(1)
+    await page.get_by_role("button", name="Yes").evaluate("e => e.closest('dialog').close()")
+    await expect(page.locator("alimi-toasts")).to_have_count(0)
+    await expect(page.locator("alimi-bell .toast")).to_be_visible()
+    assert await heard(page)
+    await page.locator("alimi-bell .toast").get_by_role("button", name="Close").click()
+    await expect(toast).to_have_count(0)
+    # The panel, too, is a modal dialog while one is open.
+    await page.evaluate("document.querySelector('dialog').showModal()")
+    await page.evaluate("document.querySelector('alimi-bell').open()")
+    await expect(page.locator("alimi-bell .panel")).to_be_visible()
+    assert await heard(page)

@@ -1,0 +1,104 @@
+"""As it is seen and read: axe-core, Korean, a phone, right to left, before the script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import ViewportSize, expect
+
+from tests.browser.axe import axe
+from tests.browser.bell.fake_alimi import FakeAlimi
+from tests.browser.bell.visitor import (
+    OpenVisitor,
+    Visitor,
+    fill,
+    focused,
+    page_text,
+    person,
+    rows,
+)
+from tests.browser.conftest import OpenContext
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing(server: FakeAlimi, visitor: Visitor, scheme: Any) -> None:
+    """axe-core has no complaint: closed with a toast, open with rows, an undo line, and empty."""
+    fill(server, 3)
+    server.inbox("2").mark({"action": "read", "ids": ["ntag21"]})
+    server.pages["/"] = page_text(attributes='all-href="/all" settings-href="/settings"')
+    page = await visitor.open()
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    server.notify("2", "You are now the assignee of a card.", actor=person("Jamie"), url="/cards/9")
+    await expect(page.locator("alimi-bell .toast")).to_have_count(1)
+    assert await axe(page) == []
+    await page.locator("alimi-bell .bell").click()
+    await rows(page).first.hover()
+    await rows(page).first.get_by_role("button", name="Archive").click()
+    await expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    assert await axe(page) == []
+    server.inbox("2").rows.clear()
+    await page.get_by_role("tab", name="Unread").click()
+    await expect(page.locator("alimi-bell .empty p")).to_be_visible()
+    assert await axe(page) == []
+
+
+async def test_in_korean(server: FakeAlimi, visitor: Visitor) -> None:
+    """A Korean page has a Korean bell: names, times, day and counts."""
+    server.pages["/"] = page_text("ko")
+    fill(server, 3)
+    page = await visitor.open()
+    bell = page.locator("alimi-bell .bell")
+    await expect(bell).to_have_attribute("aria-label", "알림, 새 알림 3개")
+    await bell.click()
+    await expect(page.get_by_role("heading", name="알림", exact=True)).to_be_visible()
+    await expect(page.get_by_role("heading", name="오늘")).to_be_visible()
+    await expect(page.get_by_role("tab", name="읽지 않음 3")).to_be_visible()
+    await expect(rows(page).first.locator("time")).to_have_text("1분 전")
+    assert await axe(page) == []
+    await page.evaluate("document.querySelector('alimi-bell').lang = 'en'")
+    await expect(page.get_by_role("heading", name="Today")).to_be_visible()
+
+
+async def test_on_a_phone_it_is_a_sheet(server: FakeAlimi, open_visitor: OpenVisitor) -> None:
+    """On a phone the panel is a sheet at the bottom, and its actions show without hovering."""
+    fill(server, 3)
+    size = ViewportSize(width=390, height=760)
+    page = await (await open_visitor(viewport=size, has_touch=True, is_mobile=True)).open()
+    await page.emulate_media(reduced_motion="reduce")
+    await page.locator("alimi-bell .bell").tap()
+    await expect(rows(page)).to_have_count(3)
+    box = await page.locator("alimi-bell .panel").bounding_box()
+    assert box
+    assert (box["x"], box["width"]) == (0, 390)
+    assert 60 < box["y"] < 380
+    assert abs(box["y"] + box["height"] - 760) < 1
+    archive = rows(page).first.get_by_role("button", name="Archive")
+    assert await archive.evaluate("e => getComputedStyle(e.parentElement).opacity") == "1"
+    assert await axe(page) == []
+    await archive.tap()
+    await expect(rows(page)).to_have_count(2)
+
+
+async def test_from_right_to_left(server: FakeAlimi, visitor: Visitor) -> None:
+    """In a right-to-left page the panel opens from the other side and arrows turn round."""
+    server.pages["/"] = page_text().replace('lang="en"', 'lang="en" dir="rtl"')
+    fill(server, 1)
+    page = await visitor.open()
+    await page.emulate_media(reduced_motion="reduce")
+    await page.locator("alimi-bell .bell").click()
+    box = await page.locator("alimi-bell .panel").bounding_box()
+    assert box
+    assert 0 <= box["x"] < 300
+    await page.get_by_role("tab", name="All").focus()
+    await page.keyboard.press("ArrowLeft")
+    assert await focused(page) == "unread"
+
+
+async def test_before_the_script_it_is_a_plain_link(
+    server: FakeAlimi, new_context: OpenContext
+) -> None:
+    """Without JavaScript the element shows the link that the page put into it."""
+    page = await (await new_context(java_script_enabled=False)).new_page()
+    await page.goto(server.origin + "/")
+    await expect(page.get_by_role("link", name="Notifications")).to_be_visible()
