@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,27 +85,32 @@ class Inboxes(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = self.make_store(Path(self.folder.name))
-        self.run(self.store.open())
+        self.runner, self.store = self.begin()
         self.model = {who: Inbox() for who in PEOPLE}
         self.readers = {who: Reader() for who in PEOPLE}
-        self.versions: dict[str, list[int]] = {who: [0] for who in PEOPLE}
         self.waiting: list[tuple[str, Any]] = []
+
+    def begin(self) -> tuple[asyncio.Runner, FullStore]:
+        """A loop, and an empty store that is open on it."""
+        self.folder = tempfile.TemporaryDirectory()
+        return opened(self.make_store(Path(self.folder.name)))
 
     def make_store(self, folder: Path) -> FullStore:
         """Not open, and empty."""
         return SQLiteStore(folder / "app.db", synchronous="OFF")
+
+    def end(self) -> None:
+        """Give back what `begin` took."""
+        self.run(self.store.close())
+        self.runner.close()
+        self.folder.cleanup()
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(call)
 
     def teardown(self) -> None:
         assert self.run(self.store.inspect()).drift == ()
-        self.run(self.store.close())
-        self.runner.close()
-        self.folder.cleanup()
+        self.end()
 
     @rule(to=st.lists(people, unique=True), about=abouts, key=st.sampled_from([None, None, "k"]))
     def append(self, to: list[str], about: str | None, key: str | None) -> None:
@@ -225,12 +230,24 @@ class Inboxes(RuleBasedStateMachine):
             assert told == expected
 
 
-class PostgresInboxes(Inboxes):
-    url = ""
+def opened(store: FullStore) -> tuple[asyncio.Runner, FullStore]:
+    runner = asyncio.Runner()
+    runner.run(store.open())
+    return runner, store
 
-    def make_store(self, folder: Path) -> FullStore:
+
+class PostgresInboxes(Inboxes):
+    """All examples in one database and over one store's connections, emptied before each."""
+
+    url = ""
+    kept: tuple[asyncio.Runner, FullStore]
+
+    def begin(self) -> tuple[asyncio.Runner, FullStore]:
         empty_tables(self.url)
-        return PostgresStore(self.url)
+        return self.kept
+
+    def end(self) -> None:
+        """The next example goes on with them."""
 
 
 TestInboxes = pytest.mark.timeout(300)(Inboxes.TestCase)
@@ -242,5 +259,9 @@ PostgresInboxes.TestCase.settings = settings(max_examples=10, stateful_step_coun
 @pytest.mark.timeout(300)
 class TestPostgresInboxes(PostgresInboxes.TestCase):  # type: ignore[misc, valid-type]
     @pytest.fixture(autouse=True)
-    def _use(self, postgres_url: str) -> None:
+    def _use(self, postgres_url: str) -> Iterator[None]:
         PostgresInboxes.url = postgres_url
+        runner, store = PostgresInboxes.kept = opened(PostgresStore(postgres_url))
+        with runner:
+            yield
+            runner.run(store.close())

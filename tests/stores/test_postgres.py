@@ -14,12 +14,10 @@ from tests.stores.postgres_application import application
 from tests.support.real_servers import Databases
 
 
-class TestPostgresStore(StoreConformance):
-    """The contract, on a server."""
+class PostgresConformance(StoreConformance):
+    """The contract, on databases that a subclass has to say."""
 
-    @pytest.fixture(autouse=True)
-    def _use(self, postgres_databases: Databases) -> None:
-        self.databases = postgres_databases
+    databases: Databases
 
     def make_store(self, place: Path) -> FullStore:
         return PostgresStore(self.databases.url(place))
@@ -28,12 +26,16 @@ class TestPostgresStore(StoreConformance):
         return application(self.databases.url(place))
 
     def put_garbage(self, app: Application) -> None:
-        put_garbage(app)
+        """What nothing that reads the outbox accepts."""
+        app.execute(
+            "INSERT INTO alimi_outbox (event_id, recorded_at, created_at, recipients, kind)"
+            " VALUES ('x', 0, 0, '{anna}', NULL)"
+        )
 
 
-def put_garbage(app: Application) -> None:
-    """What nothing that reads the outbox accepts."""
-    app.execute(
-        "INSERT INTO alimi_outbox (event_id, recorded_at, created_at, recipients, kind)"
-        " VALUES ('x', 0, 0, '{anna}', NULL)"
-    )
+class TestPostgresStore(PostgresConformance):
+    """The contract, on a server."""
+
+    @pytest.fixture(autouse=True)
+    def _use(self, postgres_databases: Databases) -> None:
+        self.databases = postgres_databases

@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from alimi.errors import StoreError, StoreFull
 from alimi.model import Entry, Retraction, now_ms
 from alimi.stores.postgres import PostgresStore, append
 from alimi.testing.stores.harness import event, ids, settle
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, until_locked_out
 from tests.support.servers import wait_until
-from tests.support.tcp_proxy import TcpProxy
-
-_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+from tests.support.tcp_proxy import Direction, TcpProxy
 
 
 @pytest.fixture
-def proxy(postgres_server: PostgresServer) -> Iterator[TcpProxy]:
-    with TcpProxy(postgres_server.port) as proxy:
-        yield proxy
-
-
-@pytest_asyncio.fixture
-async def store(
-    postgres_server: PostgresServer, proxy: TcpProxy, postgres_url: str
-) -> AsyncIterator[PostgresStore]:
-    """A store whose connections lead through the proxy."""
-    store = PostgresStore(postgres_url.replace(f":{postgres_server.port}/", f":{proxy.port}/"))
-    await store.open()
-    yield store
-    await store.close()
+def store(far: PostgresStore) -> PostgresStore:
+    """Its connections may be cut."""
+    return far
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, happen: Any) -> None:
@@ -53,21 +38,26 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, happen: Any) -> None:
     monkeypatch.setattr(append.Commit, "commit", instead)
 
 
-async def test_g1_the_answer_to_a_commit_is_lost(
-    store: PostgresStore, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """G1, G4: committed, and the connection is lost before the answer: recorded, and only once."""
+def cut(proxy: TcpProxy, way: Direction) -> Any:
+    """A COMMIT that is said, and whose connection is lost on its way up or its answer's down."""
 
     async def happen(_: append.Commit, connection: asyncpg.Connection) -> None:
-        proxy.hold("down")
+        proxy.hold(way)
         commit = asyncio.ensure_future(connection.execute("COMMIT"))
         await asyncio.sleep(0)
-        await asyncio.to_thread(proxy.wait_held, "down")
+        await asyncio.to_thread(proxy.wait_held, way)
         proxy.cut()
         proxy.release()
         await commit
 
-    interrupt(monkeypatch, happen)
+    return happen
+
+
+async def test_g1_the_answer_to_a_commit_is_lost(
+    store: PostgresStore, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G1, G4: committed, and the connection is lost before the answer: recorded, and only once."""
+    interrupt(monkeypatch, cut(proxy, "down"))
     entries: list[Entry] = [event(key="k"), event(), Retraction("card:1", now_ms())]
     receipts = await store.append(entries)
     assert [each.status for each in receipts] == ["recorded"] * 3
@@ -80,17 +70,7 @@ async def test_g1_a_commit_never_arrives(
     store: PostgresStore, proxy: TcpProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """G1, G4: the connection is lost before COMMIT is heard: it is written again, once."""
-
-    async def happen(_: append.Commit, connection: asyncpg.Connection) -> None:
-        proxy.hold("up")
-        commit = asyncio.ensure_future(connection.execute("COMMIT"))
-        await asyncio.sleep(0)
-        await asyncio.to_thread(proxy.wait_held, "up")
-        proxy.cut()
-        proxy.release()
-        await commit
-
-    interrupt(monkeypatch, happen)
+    interrupt(monkeypatch, cut(proxy, "up"))
     receipts = await store.append([event(key="k"), event()])
     assert (await store.waiting()).entries == 2
     await settle(store)
@@ -98,20 +78,18 @@ async def test_g1_a_commit_never_arrives(
 
 
 async def test_g1_a_backend_is_ended_before_the_commit(
-    store: PostgresStore, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    store: PostgresStore, db: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """G1: pg_terminate_backend in the middle of a transaction: it is written again, once."""
-    admin = await asyncpg.connect(postgres_url)
 
     async def happen(_: append.Commit, connection: asyncpg.Connection) -> None:
         pid = connection.get_server_pid()
-        await admin.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+        await db.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
         await connection.execute("COMMIT")
 
     interrupt(monkeypatch, happen)
     await store.append([event(), event()])
     assert (await store.waiting()).entries == 2
-    await admin.close()
 
 
 async def test_what_leaves_no_trace_is_said_to_be_unknown_after_a_crash(
@@ -163,13 +141,14 @@ async def test_g1_g4_a_crash_in_the_middle_of_a_commit_neither_loses_nor_doubles
         await store.close()
 
 
-async def test_a_server_that_restarts_costs_one_try(postgres_url: str) -> None:
+async def test_a_server_that_restarts_costs_one_try(
+    postgres_url: str, db: asyncpg.Connection
+) -> None:
     """Connections that died while they were idle are replaced; the caller hears nothing."""
     store = PostgresStore(postgres_url)
     await store.open()
     await store.append([event()])
-    admin = await asyncpg.connect(postgres_url)
-    await admin.fetch(
+    await db.fetch(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
@@ -177,19 +156,16 @@ async def test_a_server_that_restarts_costs_one_try(postgres_url: str) -> None:
     await store.positions(["anna"])
     await settle(store)
     assert len(await ids(store)) == 2
-    await admin.close()
     await store.close()
 
 
-async def test_callers_share_a_transaction(store: PostgresStore, postgres_url: str) -> None:
+async def test_callers_share_a_transaction(store: PostgresStore, db: asyncpg.Connection) -> None:
     """What comes together is committed together: far fewer transactions than callers."""
-    admin = await asyncpg.connect(postgres_url)
-    before = await admin.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    before = await db.fetchval("SELECT pg_current_xact_id()::text::bigint")
     await asyncio.gather(*(store.append([event(n)]) for n in range(300)))
-    after = await admin.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    after = await db.fetchval("SELECT pg_current_xact_id()::text::bigint")
     assert after - before < 30
     assert (await store.waiting()).entries == 300
-    await admin.close()
 
 
 async def test_who_fails_fails_alone(store: PostgresStore) -> None:
@@ -227,24 +203,20 @@ async def test_a_caller_that_goes_away_takes_nobody_along(store: PostgresStore) 
 
 
 async def test_a_key_that_somebody_is_using_is_waited_for(
-    store: PostgresStore, postgres_url: str
+    store: PostgresStore, db: asyncpg.Connection
 ) -> None:
     """Two processes with one key: the second waits for the first and then knows its answer."""
-    admin = await asyncpg.connect(postgres_url)
-    async with admin.transaction():
-        await admin.execute(
+    async with db.transaction():
+        await db.execute(
             "SELECT pg_advisory_xact_lock("
             "'alimi_keys'::regclass::oid::integer, hashtext('k') & 1023)"
         )
         call = asyncio.ensure_future(store.append([event(key="k")]))
-        async with asyncio.timeout(10):
-            while not await admin.fetchval(_WAITING):  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0)
+        await until_locked_out(db, call)
         other = await store.append([event(key="l")])
         assert other[0].status == "recorded"
         assert not call.done()
     assert (await call)[0].status == "recorded"
-    await admin.close()
 
 
 async def test_g1_a_crashed_server_keeps_what_was_answered() -> None:

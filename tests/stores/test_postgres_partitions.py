@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
@@ -15,11 +13,8 @@ import pytest
 from alimi.model import Counts, PageQuery, now_ms
 from alimi.stores.postgres import PostgresStore
 from alimi.stores.postgres.sql import SQL
-from alimi.testing.store_conformance import StoreConformance
 from alimi.testing.stores.harness import (
     DAY,
-    Application,
-    FullStore,
     audit,
     deliver,
     do,
@@ -29,8 +24,7 @@ from alimi.testing.stores.harness import (
     read,
     rows,
 )
-from tests.stores.postgres_application import application
-from tests.stores.test_postgres import put_garbage
+from tests.stores.test_postgres import PostgresConformance
 from tests.stores.test_postgres_plans import explain
 from tests.support.postgres import PostgresServer
 from tests.support.real_servers import Databases
@@ -45,38 +39,14 @@ def split_databases(postgres_server: PostgresServer, postgres_template: str) -> 
     return Databases(postgres_server, name)
 
 
-class TestSplitByRecipient(StoreConformance):
+class TestSplitByRecipient(PostgresConformance):
     """The whole contract, on tables in parts by recipient."""
 
     @pytest.fixture(autouse=True)
-    def _use(self, split_databases: Databases) -> Any:
+    def _use(self, split_databases: Databases) -> Iterator[None]:
         self.databases = split_databases
         yield
         split_databases.give_back()
-
-    def make_store(self, place: Path) -> FullStore:
-        return PostgresStore(self.databases.url(place))
-
-    def connect(self, place: Path) -> AbstractContextManager[Application]:
-        return application(self.databases.url(place))
-
-    def put_garbage(self, app: Application) -> None:
-        put_garbage(app)
-
-
-@pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(postgres_url)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def db(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(postgres_url)
-    yield connection
-    await connection.close()
 
 
 async def test_splitting_keeps_everything(store: PostgresStore, db: asyncpg.Connection) -> None:
@@ -166,9 +136,9 @@ async def test_a_part_is_dropped_while_nodes_write(
 
 
 async def test_the_page_says_what_works(db: asyncpg.Connection) -> None:
-    """Each statement of docs/postgres-partitions.md runs: one way of splitting, or the other."""
+    """Each statement about tables runs: one way of splitting, or the other."""
     page = Path(__file__).parents[2].joinpath("docs/postgres-partitions.md").read_text("utf-8")
-    by_recipient, *by_time = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    by_recipient, *by_time, _ = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     transaction = db.transaction()
     await transaction.start()
     await db.execute(by_recipient)

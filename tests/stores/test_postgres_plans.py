@@ -123,8 +123,8 @@ async def test_the_feed_walks_no_table(db: asyncpg.Connection, asked: str, cache
         ("heads", (["user-1", "user-2"],), "alimi_inboxes_pkey"),
         ("bury_expired", (1, 5, 10), "alimi_notifications_expires"),
         ("bury_aged", (1, 5, 10), "alimi_notifications_created"),
-        ("bury_oldest", (1, "large", 10), "alimi_notifications_content"),
-        ("stretch", (1, "user-5", 10), "alimi_inboxes_pkey"),
+        ("bury_oldest", (1, ["large", "user-1"], 10, 5), "alimi_notifications_content"),
+        ("stretch", (1, "user-5", 10, 10), "alimi_inboxes_pkey"),
         ("forget_keys", (5, 10, 1), "alimi_keys_at"),
     ],
 )

@@ -11,31 +11,12 @@ import asyncpg
 import pytest
 
 from alimi.errors import StoreBusy
-from alimi.model import Counts, Mark, Retention, now_ms
-from alimi.stores.postgres import PostgresStore
+from alimi.model import Counts, Mark, Retention, Swept, now_ms
+from alimi.stores.postgres import PostgresStore, sweep
 from alimi.testing.stores.harness import DAY, audit, deliver, do, event, fill, ids, read
+from tests.support.postgres import until_locked_out
 
 KEEP = Retention(days=None, rows=None)
-_WAITING = (
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
-
-
-@pytest.fixture
-async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(postgres_url)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-async def db(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Somebody else's connection."""
-    connection = await asyncpg.connect(postgres_url)
-    yield connection
-    await connection.close()
 
 
 @asynccontextmanager
@@ -47,9 +28,7 @@ async def behind(db: asyncpg.Connection, *verbs: Awaitable[Any]) -> AsyncIterato
     async with db.transaction(isolation="read_committed"):
         await db.execute("SELECT 1 FROM alimi_inboxes WHERE recipient = 'anna' FOR UPDATE")
         tasks = [asyncio.ensure_future(verb) for verb in verbs]
-        while await db.fetchval(_WAITING) < len(tasks):
-            assert not any(task.done() for task in tasks), "it did not wait for the lock"
-            await db.execute("SELECT pg_stat_clear_snapshot()")
+        await until_locked_out(db, *tasks)
         yield
     await asyncio.gather(*tasks)
 
@@ -104,6 +83,40 @@ async def test_a_sweep_waits_for_nobody(store: PostgresStore, db: asyncpg.Connec
     assert (await store.sweep(soon, KEEP, 100)).expired == 1
     assert (await ids(store), await ids(store, "ben")) == ([], [])
     await audit(store, "anna", "ben")
+
+
+async def test_two_sweepers_retire_what_one_would(
+    store: PostgresStore, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An inbox that another node has swept since it was found crowded gives up nothing more."""
+    other, rows = PostgresStore(postgres_url), Retention(days=None, rows=5)
+    await other.open()
+    await fill(store, 8)
+    bury = sweep.Step.bury
+
+    async def swept_meanwhile(step: sweep.Step, query: str, *values: Any) -> int:
+        if query == "bury_oldest":
+            monkeypatch.setattr(sweep.Step, "bury", bury)
+            assert (await other.sweep(now_ms(), rows, 100)).retired == 3
+        return await bury(step, query, *values)
+
+    monkeypatch.setattr(sweep.Step, "bury", swept_meanwhile)
+    assert (await store.sweep(now_ms(), rows, 100)).retired == 0
+    assert len(await ids(store)) == 5
+    await audit(store)
+    await other.close()
+
+
+async def test_g8_crowded_inboxes_share_a_step(store: PostgresStore) -> None:
+    """G8: one step thins out several inboxes, no more than its limit in all, and none is missed."""
+    people = [f"user-{n}" for n in range(5)]
+    await deliver(store, *(event(people) for _ in range(4)))
+    steps: list[Swept] = []
+    while not steps or steps[-1].more:
+        steps.append(await store.sweep(now_ms(), Retention(days=None, rows=2), 3))
+    assert [step.retired for step in steps] == [3, 3, 3, 1]
+    assert [len(await ids(store, who)) for who in people] == [2] * 5
+    await audit(store, *people)
 
 
 async def test_g5_pruning_spares_an_inbox_in_use(

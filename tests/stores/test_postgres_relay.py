@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from alimi.errors import StoreBusy
 from alimi.model import Applied, Retraction, now_ms
 from alimi.stores.postgres import PostgresStore, apply
-from alimi.stores.postgres.outbox import part_of
 from alimi.testing.stores.harness import audit, event, fill, ids, read, settle
+from tests.support.postgres import until_locked_out
 
 _PLAIN = """
 INSERT INTO alimi_outbox (event_id, recorded_at, recipients, kind, category, created_at, content)
@@ -25,22 +23,6 @@ FROM generate_series(1, $3::integer) AS n
 _DEAD = """
 WITH gone AS (DELETE FROM alimi_outbox RETURNING 1) SELECT count(*) FROM gone
 """
-
-
-@pytest_asyncio.fixture
-async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(postgres_url)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest_asyncio.fixture
-async def db(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """An application's connection."""
-    connection = await asyncpg.connect(postgres_url)
-    yield connection
-    await connection.close()
 
 
 async def write(db: asyncpg.Connection, name: str, to: str = "anna", count: int = 1) -> None:
@@ -247,21 +229,10 @@ async def test_a_deadlock_is_tried_again(store: PostgresStore, db: asyncpg.Conne
     async with db.transaction():
         await db.execute("SELECT 1 FROM alimi_inboxes WHERE recipient = 'ben' FOR UPDATE")
         batch = asyncio.ensure_future(store.apply(10))
-        await waits(db)
+        await until_locked_out(db, batch)
         await db.execute("SELECT 1 FROM alimi_inboxes WHERE recipient = 'anna' FOR UPDATE")
     assert (await batch).notifications == 2
     await audit(store, "anna", "ben")
-
-
-async def waits(db: asyncpg.Connection) -> None:
-    """Until some connection to this database waits for a lock."""
-    query = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    async with asyncio.timeout(10):
-        while not await db.fetchval(query):  # noqa: ASYNC110 - the server tells nobody
-            await asyncio.sleep(0)
 
 
 BAD: dict[str, tuple[str, ...]] = {
@@ -356,55 +327,3 @@ async def test_a_hidden_batch_names_every_inbox(store: PostgresStore) -> None:
     await store.append([event(text=50_000 * "x"), event("ben", text=50_000 * "y")])
     applied = await store.apply(1000)
     assert (applied.changes, len(applied.hints)) == ([], 2)
-
-
-async def test_partitions_are_applied_beside_each_other(
-    postgres_url: str, db: asyncpg.Connection
-) -> None:
-    """Recipients hashed into partitions: once each, keys known across, retractions everywhere."""
-    await db.execute("UPDATE alimi_meta SET value = '4' WHERE name = 'partitions'")
-    one, two = PostgresStore(postgres_url), PostgresStore(postgres_url)
-    await one.open()
-    await two.open()
-    everybody = [f"user-{n}" for n in range(40)]
-    await one.append([event(everybody, about="card:1") for _ in range(5)])
-    keyed = [event(everybody[:20], key="k"), event(everybody[:20], key="k"), event("x", key="k")]
-    receipts = await two.append(keyed)
-    assert [each.status for each in receipts] == ["recorded", "repeated", "conflict"]
-    async with db.transaction():
-        lock = "SELECT pg_advisory_xact_lock('alimi_outbox'::regclass::oid::integer, 2)"
-        await db.execute(lock)  # one that hangs does not hold up the other three
-        await asyncio.gather(*(each.apply(100) for each in (one, two) for _ in range(8)))
-        parts = await db.fetch("SELECT DISTINCT part FROM alimi_outbox")
-        assert [part for (part,) in parts] == [2]
-    await asyncio.gather(*(settle(each) for each in (one, two)))
-    assert [len(await ids(one, who)) for who in everybody] == 20 * [6] + 20 * [5]
-    await one.append([Retraction("card:1", now_ms())])
-    await settle(two, one)
-    assert [len(await ids(one, who)) for who in everybody] == 20 * [1] + 20 * [0]
-    await audit(one, *everybody)
-    await one.close()
-    await two.close()
-
-
-async def test_a_key_that_two_partitions_know_differently(
-    postgres_url: str, db: asyncpg.Connection
-) -> None:
-    """Recorded in two transactions under one key, to recipients of two partitions: a conflict."""
-    await db.execute("UPDATE alimi_meta SET value = '2' WHERE name = 'partitions'")
-    store = PostgresStore(postgres_url)
-    await store.open()
-    parts: dict[int, str] = {}
-    for n in range(20):
-        parts.setdefault(part_of(f"user-{n}", 2), f"user-{n}")
-    for part, who in parts.items():
-        await write(db, f"{part}", who)
-        await db.execute(
-            "UPDATE alimi_outbox SET part = $1::smallint, key = 'k' WHERE event_id = $2",
-            part,
-            f"{part}1",
-        )
-    applied = await settle(store)
-    assert sum(each.notifications for each in applied) == 1
-    assert sum(each.conflicts for each in applied) == 1
-    await store.close()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from alimi.stores.postgres import PostgresStore, schema
 from alimi.stores.postgres.sql import SQL
@@ -23,21 +21,6 @@ _RESTORED = """
 UPDATE alimi_outbox SET txid = (pg_snapshot_xmax(pg_current_snapshot())::text::bigint
     + (seq - 2) * 1000)::text::xid8
 """
-
-
-@pytest_asyncio.fixture
-async def store(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    store = PostgresStore(postgres_url)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest_asyncio.fixture
-async def db(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(postgres_url)
-    yield connection
-    await connection.close()
 
 
 @pytest.mark.parametrize("limit", [1, 2, 100])

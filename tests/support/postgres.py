@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import functools
 import importlib.util
@@ -16,9 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import psycopg
 from psycopg import sql
 
+from tests.support.processes import PATIENCE
 from tests.support.servers import ServerProcess, children, wait_until
 
 #: Which majors the wheel has, and in which folder.
@@ -157,6 +160,21 @@ def empty_tables(url: str) -> None:
         connection.execute(OTHER_STORE)
 
 
+async def until_locked_out(db: asyncpg.Connection, *tasks: asyncio.Future[Any]) -> list[int]:
+    """Until each of the tasks waits in this database for a lock; answers their backends."""
+    waiting: list[int] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(waiting) < len(tasks):
+            assert not any(task.done() for task in tasks), "it did not wait for the lock"
+            await db.execute("SELECT pg_stat_clear_snapshot()")
+            waiting = [pid for (pid,) in await db.fetch(_LOCKED_OUT)]
+    return waiting
+
+
+_LOCKED_OUT = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 #: Whoever copies a database, or goes on with an emptied one, has another store.
 OTHER_STORE = "UPDATE alimi_meta SET value = gen_random_uuid() WHERE name IN ('epoch', 'store')"
 # TRUNCATE makes new files for each table and index: a hundred times as slow for a few rows.

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
+from alimi.errors import StoreError
 from alimi.model import (
     Applied,
     Changes,
@@ -93,13 +94,20 @@ class Relay:
     async def _any(self, partitions: int, limit: int) -> Applied | None:
         """Partitions in turn, from another one each time; None when all were missed."""
         total: Applied | None = None
-        for _ in range(partitions):
+        for left in reversed(range(partitions)):
             part = self._part(self._next % partitions)
+            try:
+                found = await part.apply(self._lane, self._epoch, limit)
+            except StoreError:
+                if total is not None:  # what was done is told; the next call meets the error first
+                    total.more = True
+                    return total
+                self._next += 1
+                raise
             self._next += 1
-            found = await part.apply(self._lane, self._epoch, limit)
             if found is not None:
                 total = found if total is None else _joined(total, found)
-                if total.notifications >= limit:
+                if left and total.notifications >= limit:
                     total.more = True
                     return total
         return total

@@ -143,7 +143,7 @@ class PostgresStore:
     async def sweep(self, now: int, retention: Retention, limit: int) -> Swept:
         """One bounded step of expiry, retention and pruning."""
         parts = self._open
-        return await parts.pages.run(lambda db: sweep(db, now, retention, limit, parts.roll))
+        return await sweep(parts.pages, now, retention, limit, parts.roll)
 
     def write(self, joined: Joined, entries: Sequence[Entry]) -> Recording:
         """INSERT inside the application's transaction (G2)."""

@@ -6,9 +6,8 @@ that another writer is at are left for the next step, and so several nodes may s
 
 from __future__ import annotations
 
-import asyncpg
-
 from alimi.model import Hint, Retention, Swept
+from alimi.stores.postgres.connections import Lane
 from alimi.stores.postgres.sql import SQL
 
 _DAY = 86_400_000
@@ -23,11 +22,9 @@ class Roll:
         self.after = ""
 
 
-async def sweep(
-    connection: asyncpg.Connection, now: int, retention: Retention, limit: int, roll: Roll
-) -> Swept:
-    """One step, at most `limit` rows of each sort; needs no transaction around it."""
-    step = Step(connection, now, limit)
+async def sweep(lane: Lane, now: int, retention: Retention, limit: int, roll: Roll) -> Swept:
+    """One step, at most `limit` rows of each sort."""
+    step = Step(lane, now, limit)
     step.swept.expired = await step.bury("bury_expired", now + 1)
     if retention.days is not None:
         step.swept.retired = await step.bury("bury_aged", now - retention.days * _DAY)
@@ -41,35 +38,33 @@ async def sweep(
 class Step:
     """One bounded step and what it did so far."""
 
-    def __init__(self, connection: asyncpg.Connection, now: int, limit: int) -> None:
-        self._connection = connection
+    def __init__(self, lane: Lane, now: int, limit: int) -> None:
+        self._lane = lane
         self._now = now
         self._limit = limit
         self.swept = Swept()
 
-    async def bury(self, query: str, which: object, limit: int | None = None) -> int:
-        """Bury what a query finds; `limit` where it is less than the step's."""
-        most = self._limit if limit is None else limit
-        moved = await self._connection.fetch(SQL[query], self._now, which, most)
+    async def bury(self, query: str, which: object, *more: object) -> int:
+        """Bury what a query finds."""
+        values = (self._now, which, self._limit, *more)
+        moved = await self._lane.run(lambda db: db.fetch(SQL[query], *values))
         self.swept.hints += [Hint(recipient, version) for recipient, version, _ in moved]
         return self._full(sum(count for _, _, count in moved))
 
     async def thin_out(self, rows: int, roll: Roll) -> int:
         """Retire the oldest rows of crowded inboxes in one stretch of them."""
-        asked = (rows, roll.after, _STRETCH)
-        looked_at, last, crowded, kept = await self._connection.fetchrow(SQL["stretch"], *asked)
-        retired = 0
-        for recipient, has in zip(crowded or (), kept or (), strict=True):
-            surplus = min(has - rows, self._limit - retired)
-            retired += await self.bury("bury_oldest", recipient, surplus)
-            if retired >= self._limit:
-                return self._full(retired)
-        roll.after = last if looked_at == _STRETCH else ""
+        asked = (rows, roll.after, _STRETCH, self._limit)
+        looked_at, last, surplus, crowded = await self._lane.run(
+            lambda db: db.fetchrow(SQL["stretch"], *asked)
+        )
+        retired = await self.bury("bury_oldest", crowded, rows) if crowded else 0
+        if surplus <= self._limit:
+            roll.after = last if looked_at == _STRETCH else ""
         return retired
 
     async def count(self, query: str, *values: int) -> int:
         """Run what answers with how many rows it was about."""
-        return self._full(await self._connection.fetchval(SQL[query], *values))
+        return self._full(await self._lane.run(lambda db: db.fetchval(SQL[query], *values)))
 
     def _full(self, count: int) -> int:
         self.swept.more |= count >= self._limit

@@ -1,5 +1,8 @@
--- Notifying from SQL: any language, or a trigger, inside its own transaction.
+-- What comes from others than Alimi's own code: notifying from SQL, and what a row of the outbox
+-- must be.
 -- compatible from: 1
+--
+-- Any language, or a trigger, notifies inside its own transaction:
 --
 --     SELECT alimi_notify('card.assigned', ARRAY['2'], '{"en": "You are now its assignee."}');
 --
@@ -182,12 +185,17 @@ AS $$
     END AS raw) AS made
 $$;
 
+-- Which partition an inbox belongs to.
+CREATE FUNCTION alimi_part(p_recipient text, p_partitions integer) RETURNS integer
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT (('x' || left(md5(convert_to(p_recipient, 'UTF8')), 8))::bit(32)::bigint
+        % p_partitions)::integer
+$$;
+
 -- Recipients by partition, each an inbox's own: one row for each that has some.
 CREATE FUNCTION alimi_parts(recipients text[]) RETURNS TABLE (part smallint, of_part text[])
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-    SELECT CASE WHEN m.value = '1' THEN 0 ELSE
-            ('x' || left(md5(convert_to(each.recipient, 'UTF8')), 8))::bit(32)::bigint
-            % m.value::integer
+    SELECT CASE WHEN m.value = '1' THEN 0 ELSE alimi_part(each.recipient, m.value::integer)
         END::smallint AS number, array_agg(each.recipient ORDER BY each.place)
     FROM unnest(recipients) WITH ORDINALITY AS each (recipient, place), alimi_meta AS m
     WHERE m.name = 'partitions' GROUP BY number ORDER BY number
@@ -266,22 +274,22 @@ BEGIN
     END IF;
 
     -- As alimi.stores.postgres.outbox: very many go to the bulk lane, in pieces, of which only the
-    -- first claims the key.
+    -- first claims the key.  Cut by grouping, for a slice of an array is sought from its start.
     INSERT INTO alimi_outbox (part, lane, size, rest, event_id, key, fingerprint, recorded_at,
         recipients, kind, category, about, created_at, expires_at, content, checked)
-    SELECT p.part, p.lane, least(p.number - first, p.piece),
-        CASE first WHEN 0 THEN last / p.piece ELSE 0 END, id,
-        CASE first WHEN 0 THEN key END, CASE first WHEN 0 THEN print END, now,
-        p.of_part[first + 1 : first + p.piece], kind, category, about, now, until,
-        ('{"texts":' || said.given || rest)::json, true
-    FROM (
-        SELECT s.part, s.of_part, cardinality(s.of_part) AS number,
-            (cardinality(s.of_part) > 1000)::integer AS lane,
-            CASE WHEN cardinality(s.of_part) > 1000 THEN 500 ELSE 1000 END AS piece
-        FROM alimi_parts(told) AS s
-    ) AS p, LATERAL (SELECT p.number - 1 AS last) AS l,
-        generate_series(0, last, p.piece) AS first
-    ORDER BY p.part, first;
+    SELECT p.part, CASE s.piece WHEN 500 THEN 1 ELSE 0 END, cardinality(c.of_piece),
+        CASE c.number WHEN 0 THEN (cardinality(p.of_part) - 1) / s.piece ELSE 0 END, id,
+        CASE c.number WHEN 0 THEN key END, CASE c.number WHEN 0 THEN print END, now,
+        c.of_piece, kind, category, about, now, until, ('{"texts":' || said.given || rest)::json,
+        true
+    FROM alimi_parts(told) AS p, LATERAL (
+        SELECT CASE WHEN cardinality(p.of_part) > 1000 THEN 500 ELSE 1000 END AS piece
+    ) AS s, LATERAL (
+        SELECT (u.place - 1) / s.piece AS number,
+            array_agg(u.recipient ORDER BY u.place) AS of_piece
+        FROM unnest(p.of_part) WITH ORDINALITY AS u (recipient, place) GROUP BY 1
+    ) AS c
+    ORDER BY p.part, c.number;
     RETURN id;
 END
 $$;
@@ -305,5 +313,93 @@ BEGIN
             generate_series(0, m.value::integer - 1) AS number
         WHERE m.name = 'partitions' AND recipients IS NULL
     ) AS p ORDER BY p.part;
+END
+$$;
+
+-- Rows of the outbox that other tools have written, which no Alimi has checked: what the relay asks
+-- of them before it applies them.
+
+CREATE FUNCTION alimi_is_snapshot(p_value jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(jsonb_typeof(p_value), 'null') = 'null'
+        OR jsonb_typeof(p_value) = 'object'
+        AND coalesce(jsonb_typeof(p_value -> 'id'), '') = 'string'
+        AND coalesce(jsonb_typeof(p_value -> 'name'), 'null') IN ('null', 'string')
+        AND coalesce(jsonb_typeof(p_value -> 'image'), 'null') IN ('null', 'string')
+        AND coalesce(jsonb_typeof(p_value -> 'url'), 'null') IN ('null', 'string')
+$$;
+
+-- What jsonb keeps silent about and other readers stumble over: a name twice in an object, numbers
+-- and depths without bound.  Half a character raises.
+CREATE FUNCTION alimi_is_tame(p_value json, p_depth integer DEFAULT 40) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    RETURN CASE json_typeof(p_value)
+        WHEN 'object' THEN p_depth > 0 AND (
+            SELECT count(*) = count(DISTINCT e.key)
+                AND coalesce(bool_and(alimi_is_tame(e.value, p_depth - 1)), true)
+            FROM json_each(p_value) AS e)
+        WHEN 'array' THEN p_depth > 0 AND (
+            SELECT coalesce(bool_and(alimi_is_tame(e.value, p_depth - 1)), true)
+            FROM json_array_elements(p_value) AS e)
+        WHEN 'number' THEN abs(p_value::text::numeric) < 1.8e308
+        ELSE p_value::jsonb IS NOT NULL
+    END;
+END
+$$;
+
+-- \u0000 may stand inside a text, and whoever looks into it refuses it.
+CREATE FUNCTION alimi_without_nul(p_value json) RETURNS json LANGUAGE sql IMMUTABLE
+SET standard_conforming_strings = on AS $$
+    SELECT regexp_replace(p_value::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1', 'g')::json
+$$;
+
+-- Whether every reader can decode it; asked of rows that Alimi has not checked itself.
+CREATE FUNCTION alimi_is_content(p_content json) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    given json := alimi_without_nul(p_content);
+    body jsonb := given;
+BEGIN
+    RETURN jsonb_typeof(body) = 'object' AND alimi_is_tame(given)
+        AND coalesce(jsonb_typeof(body -> 'texts'), '') = 'object'
+        AND NOT jsonb_path_exists(body, 'strict $.texts.* ? (@.type() != "string")')
+        AND coalesce(jsonb_typeof(body -> 'url'), 'null') IN ('null', 'string')
+        AND coalesce(jsonb_typeof(body -> 'data'), 'object') = 'object'
+        AND alimi_is_snapshot(body -> 'actor')
+        AND alimi_is_snapshot(body -> 'object')
+        AND alimi_is_snapshot(body -> 'target');
+END
+$$;
+
+CREATE FUNCTION alimi_are_recipients(p_recipients text[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET standard_conforming_strings = on AS $$
+    SELECT coalesce(array_ndims(p_recipients), 1) = 1 AND NOT EXISTS (
+        SELECT 1 FROM unnest(p_recipients) AS r
+        WHERE r IS NULL OR length(r) NOT BETWEEN 1 AND 128 OR r ~ '[\x01-\x1f\x7f]')
+$$;
+
+-- Raises what is wrong with a row that somebody has written with other tools.
+CREATE FUNCTION alimi_demand_sound(p_row alimi_outbox) RETURNS void LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF p_row.type NOT IN ('event', 'retract', 'signal') THEN
+        RAISE data_exception USING MESSAGE = 'there is no type of entry ' || quote_nullable(p_row.type);
+    ELSIF p_row.type = 'retract' AND p_row.about IS NULL THEN
+        RAISE data_exception USING MESSAGE = 'a retraction needs about';
+    ELSIF p_row.type <> 'retract' AND p_row.recipients IS NULL
+        OR NOT alimi_are_recipients(p_row.recipients)
+    THEN
+        RAISE data_exception USING MESSAGE = 'recipients are texts of 1 to 128 characters';
+    ELSIF p_row.type <> 'retract' AND (p_row.kind IS NULL OR p_row.content IS NULL) THEN
+        RAISE data_exception USING MESSAGE = 'kind and content are needed';
+    ELSIF p_row.type = 'event' AND p_row.category IS NULL THEN
+        RAISE data_exception USING MESSAGE = 'an event needs a category';
+    ELSIF p_row.type = 'event' AND NOT alimi_is_content(p_row.content) THEN
+        RAISE data_exception USING MESSAGE = 'content is not {"texts": {locale: text}, ...}';
+    ELSIF p_row.type = 'signal' AND NOT alimi_is_tame(alimi_without_nul(p_row.content)) THEN
+        RAISE data_exception USING MESSAGE = 'content is not JSON that every reader can decode';
+    ELSIF least(p_row.created_at, p_row.expires_at) < 0
+        OR greatest(p_row.created_at, p_row.expires_at) > 253402300799999
+    THEN
+        RAISE data_exception USING MESSAGE = 'times are milliseconds from 1970 to 9999';
+    END IF;
 END
 $$;

@@ -1,5 +1,35 @@
--- For the largest stores: tables in parts, by recipient or by time (docs/postgres-partitions.md).
+-- For the largest stores: an outbox that several relays work at, and tables in parts, by recipient
+-- or by time (docs/postgres-partitions.md).
 -- compatible from: 1
+
+-- Hash recipients into so many partitions of the outbox.  What waits lies in the old ones, and who
+-- runs knows their number: events of one inbox would overtake each other, and a retraction would
+-- not reach everybody.  So nothing may wait and nobody may run.
+CREATE FUNCTION alimi_partition_outbox(p_parts integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    running bigint;
+BEGIN
+    IF (p_parts BETWEEN 1 AND 256) IS NOT TRUE THEN
+        RAISE EXCEPTION 'the outbox has 1 to 256 partitions, not %', p_parts
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'One for each relay that has work.';
+    END IF;
+    LOCK TABLE alimi_outbox IN ACCESS EXCLUSIVE MODE;
+    SELECT count(*) INTO running FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'alimi' AND pid <> pg_backend_pid();
+    IF running > 0 THEN
+        RAISE EXCEPTION '% connections of running nodes', running
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Stop whatever uses Alimi on this database, and start it again behind this.';
+    ELSIF EXISTS (SELECT 1 FROM alimi_outbox) THEN
+        RAISE EXCEPTION 'entries wait in the outbox'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Stop who records, let one node apply what waits, then stop it too.';
+    END IF;
+    UPDATE alimi_meta SET value = p_parts WHERE name = 'partitions';
+    -- Who has run on, unseen, is refused once in its transactions, and asks anew.
+    UPDATE alimi_meta SET value = gen_random_uuid() WHERE name = 'store';
+END
+$$;
 
 -- Turn a table into a partitioned one of the same name, with its rows and indexes.  The key must
 -- hold what it is partitioned by.  Needs the table alone, and room for a copy.

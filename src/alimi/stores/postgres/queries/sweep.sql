@@ -18,20 +18,26 @@ SELECT b.* FROM (
 
 -- name: stretch
 -- Some inboxes after a recipient; bounded, however few of them have too many rows.
-SELECT count(*), max(recipient),
-    array_agg(recipient) FILTER (WHERE kept > $1), array_agg(kept) FILTER (WHERE kept > $1)
+SELECT count(*), max(recipient), coalesce(sum(kept - $1) FILTER (WHERE kept > $1), 0)::bigint,
+    (array_agg(recipient ORDER BY recipient) FILTER (WHERE kept > $1))[:$4::integer]
 FROM (
     SELECT recipient, kept FROM alimi_inboxes
     WHERE recipient > $2 ORDER BY recipient LIMIT (SELECT $3::bigint)
 ) AS s;
 
 -- name: bury_oldest
--- The rows that an inbox with too many gives up.
+-- The rows that inboxes with too many give up.  How many is looked at again, in the snapshot that
+-- finds them: another node may have swept there meanwhile.
 SELECT b.* FROM (
     SELECT array_agg(place) AS places, array_agg(id) AS ids, array_agg(recipient) AS owners FROM (
-        SELECT ctid AS place, id, recipient FROM alimi_notifications
-        WHERE recipient = $2 AND deleted_at IS NULL ORDER BY content_version LIMIT (SELECT $3::bigint)
-    ) AS old
+        SELECT old.* FROM unnest($2::text[]) AS c (recipient) CROSS JOIN LATERAL (
+            SELECT kept FROM alimi_inboxes WHERE recipient = c.recipient LIMIT 1
+        ) AS i CROSS JOIN LATERAL (
+            SELECT ctid AS place, id, recipient FROM alimi_notifications
+            WHERE recipient = c.recipient AND deleted_at IS NULL
+            ORDER BY content_version LIMIT greatest(i.kept - $4::integer, 0)
+        ) AS old LIMIT (SELECT $3::bigint)
+    ) AS crowded
 ) AS found, alimi_bury($1, found.places, found.ids, found.owners) AS b;
 
 -- name: prune
