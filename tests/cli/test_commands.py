@@ -38,7 +38,7 @@ def test_a_missing_extra_is_one_line_that_says_what_to_install(
     """Who installed only the library is told the name of the extra."""
     code = f"import sys; sys.modules[{missing!r}] = None; import alimi.cli; alimi.cli.main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "serve"],
+        [sys.executable, "-c", code],
         cwd=terminal.folder,
         capture_output=True,
         text=True,

@@ -37,7 +37,9 @@ def recorded(terminal: Terminal) -> int:
 def test_g1_without_a_server_it_is_there_for_the_next_one(terminal: Terminal) -> None:
     """G1: what the command has answered is shown by the next server, after any kill."""
     terminal.ok("migrate")
-    assert terminal.ok("notify", "2", "--text", "later").startswith("recorded ")
+    sender = terminal.start("notify", "2", "--text", "later")
+    assert sender.wait_for(lambda line: line.startswith("recorded "))
+    sender.end(signal.SIGKILL)
     server = terminal.serve()
     token = token_of("2")
     until(lambda: server.inbox(token)["unread"] == 1)

@@ -6,6 +6,7 @@ import importlib
 import os
 import sqlite3
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -25,8 +26,11 @@ def run() -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot write Korean shows ?
+    wanted = sys.argv[1:2]
+    # The others are not even imported, which takes longer than most commands.
+    commands = tuple(wanted) if wanted and wanted[0] in COMMANDS else COMMANDS
     try:
-        status = program()(prog_name="alimi", standalone_mode=False)
+        status = program(commands)(prog_name="alimi", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -44,8 +48,8 @@ def run() -> int:
     return status if isinstance(status, int) else 0
 
 
-def program() -> typer.Typer:
-    """The commands together."""
+def program(commands: Sequence[str] = COMMANDS) -> typer.Typer:
+    """These commands together."""
     app = typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -58,7 +62,7 @@ def program() -> typer.Typer:
         ),
     )  # fmt: skip
     app.callback(invoke_without_command=True)(_begin)
-    for name in COMMANDS:
+    for name in commands:
         module = importlib.import_module(f"alimi.cli.{name}")
         epilog = examples(*module.EXAMPLES)
         app.command(name, epilog=epilog, no_args_is_help=False)(getattr(module, name))
