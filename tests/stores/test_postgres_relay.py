@@ -133,6 +133,12 @@ async def test_what_another_relay_takes_at_once_is_left_to_it(
     await bystander.close()
 
 
+async def test_a_full_batch_that_took_all_says_so(store: PostgresStore) -> None:
+    """`more` means that more waits: a relay that has met its limit does not look in vain."""
+    await store.append([event() for _ in range(3)])
+    assert [(await store.apply(limit)).more for limit in (2, 1)] == [True, False]
+
+
 async def buffers(db: asyncpg.Connection, *bounds: Any) -> int:
     """How many pages one call of the relay's function touches."""
     call = "SELECT * FROM alimi_apply(0, 100, 1, 0, $1, $2, $3, $4, $5, '{}', '{}')"
@@ -215,8 +221,9 @@ async def test_an_inbox_that_somebody_keeps_locked_is_told(
     async with db.transaction():
         await db.execute("SELECT 1 FROM alimi_inboxes FOR UPDATE")
         with pytest.raises(StoreBusy):
-            await impatient.apply(10)
+            await asyncio.wait_for(impatient.apply(10), 3)  # it does not wait again, for longer
     assert (await impatient.apply(10)).notifications == 1
+    assert not impatient._target.is_bracketed
     await impatient.close()
 
 

@@ -58,7 +58,8 @@ LOST = (
 )
 #: What tells that each transaction may be on another connection of the server.
 _POOLED = (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError)
-#: Nothing was done, for transactions are not what they are by default.
+#: Nothing was done, for transactions are not what they are by default.  These very errors: that a
+#: lock was not to be had is a special case of the first.
 _OTHER_DEFAULTS = (asyncpg.ObjectNotInPrerequisiteStateError, asyncpg.ReadOnlySQLTransactionError)
 _MISSING = (asyncpg.UndefinedTableError, asyncpg.UndefinedFunctionError)
 #: What somebody who sets it up meets, and what to do then.
@@ -94,7 +95,7 @@ class Lane:
         try:
             return await self._bounded(work)
         except StoreError as error:
-            if not isinstance(error.__cause__, _OTHER_DEFAULTS):
+            if type(error.__cause__) not in _OTHER_DEFAULTS:
                 raise
         # The role's defaults were others when the store was opened.
         done = await self.transact(work)
