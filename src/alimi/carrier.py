@@ -144,7 +144,11 @@ class Carrier:
         await self._tasks.stop()
 
     async def publish(self, messages: Sequence[BusMessage]) -> None:
-        """Never waits for a server: what it cannot take is dropped, counted, and looked up."""
+        """Never waits for a server: what it cannot take is dropped, counted, and looked up.
+
+        An idle link has it when this returns: a relay goes on to its next batch at once, and that
+        would otherwise be on its way to the database first.
+        """
         for message in messages:
             self._wait(message)
         if self._waiting:
@@ -153,6 +157,7 @@ class Carrier:
         for message in messages:
             if message.recipient in self._followed:
                 self._tell(message)
+        await asyncio.sleep(0)  # the turn in which `_serve` wakes and sends
 
     async def follow(self, recipients: Collection[str]) -> None:
         """Hear what concerns them.

@@ -101,8 +101,11 @@ async def test_what_is_said_while_a_link_ends_is_kept_or_looked_up(open_node: Op
     """G9, G7: a hang-up reaches the next link, and a hint that went with the last is a look."""
     links = Links()
     node = await open_node(links)
-    await node.bus.publish([HangUp("2", "session"), Hint("2", 1)])
-    links.made[0].close("it broke in the same turn")
+
+    async def end() -> None:
+        links.made[0].close("it broke in the same turn")
+
+    await asyncio.gather(node.bus.publish([HangUp("2", "session"), Hint("2", 1)]), end())
     second = await links.reach(2)
     await asyncio.wait_for(second.sending.wait(), 10)
     assert links.made[0].sent == []
@@ -126,6 +129,15 @@ async def test_what_is_dropped_while_a_look_is_sent_is_looked_up_too(
     await asyncio.wait_for(link.sending.wait(), 10)
     said = [(type(each), each.recipient if isinstance(each, Hint) else "") for each in link.sent]
     assert said == [(Hint, "a"), (Hint, "b"), (Look, ""), (Hint, "d"), (Hint, "e"), (Look, "")]
+
+
+async def test_an_idle_link_has_what_was_published(open_node: Opener) -> None:
+    """What a relay has to say does not stand behind the batch that it begins next."""
+    links = Links()
+    node = await open_node(links)
+    for version in (1, 2):
+        await node.bus.publish([Hint("2", version)])
+        assert links.made[0].sent[-1:] == [Hint("2", version)]
 
 
 async def test_a_server_that_speaks_nonsense_is_a_trouble(open_node: Opener) -> None:
