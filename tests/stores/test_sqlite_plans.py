@@ -13,7 +13,7 @@ import pytest
 from alimi.model import PageQuery
 from alimi.stores.sqlite import SQLiteStore, feed, upkeep
 from alimi.stores.sqlite.sql import SQL
-from alimi.testing.stores.harness import do, fill
+from alimi.testing.stores.harness import deliver, do, event, fill
 
 VALUES: dict[str, Any] = {
     "heads": ("[]",),
@@ -167,3 +167,18 @@ async def test_a_limit_bounds_the_work(tmp_path: Path) -> None:
         small = steps(db, lambda: feed.changes_after(db, [("small", 0)], 20))
         large = steps(db, lambda: feed.changes_after(db, [("large", 0)], 20))
     assert abs(small - large) < 5
+
+
+async def test_many_inboxes_are_one_query(tmp_path: Path) -> None:
+    """What five hundred readers missed is read by one statement, however many rows it is."""
+    store = SQLiteStore(tmp_path / "app.db", synchronous="OFF")
+    await store.open()
+    people = [f"user-{n}" for n in range(500)]
+    await deliver(store, *(event(people) for _ in range(3)))
+    await store.close()
+    said: list[str] = []
+    with closing(sqlite3.connect(tmp_path / "app.db")) as db:
+        db.set_trace_callback(said.append)
+        answers = feed.changes_after(db, [(who, 1) for who in people], 100)
+    assert [len(each.items) for each in answers] == [2] * 500
+    assert len(said) == 1

@@ -11,6 +11,8 @@ import pytest
 from alimi.errors import ConfigurationError, SchemaMissing, SchemaTooNew, StoreError
 from alimi.sqlfiles import load_migrations, load_queries, parse_queries
 from alimi.stores.sqlite import SQLiteStore, schema
+from alimi.testing.stores.harness import event, record
+from tests.stores.sqlite_application import application
 
 SCHEMA = Path(schema.__file__).parent / "schema.sql"
 
@@ -54,6 +56,16 @@ async def test_missing_tables_are_an_error_that_helps(tmp_path: Path) -> None:
         await SQLiteStore(tmp_path / "app.db", auto_migrate=False).open()
     with pytest.raises(SchemaMissing, match="alimi migrate"):
         await SQLiteStore(tmp_path / "none.db").inspect()
+
+
+async def test_recording_before_the_first_start_names_the_command(tmp_path: Path) -> None:
+    """Nothing starts when an application records, so nobody has made the tables: it is told so."""
+    store = SQLiteStore(tmp_path / "app.db")
+    with application(tmp_path / "app.db") as app:
+        app.begin()
+        with pytest.raises(SchemaMissing, match="alimi migrate"):
+            record(store, app, event())
+        app.rollback()
 
 
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
