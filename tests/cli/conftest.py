@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.harness import API_KEY, USER_SECRET, Terminal
+from tests.cli.harness import SECRETS, Terminal
 
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     """A shell in an empty folder that has the server's secrets."""
-    variables = {"ALIMI_API_KEYS": API_KEY, "ALIMI_USER_SECRETS": USER_SECRET}
-    shell = Terminal(tmp_path, variables)
+    shell = Terminal(tmp_path, SECRETS)
     yield shell
     shell.close()
 

@@ -24,6 +24,8 @@ from alimi.cli import main, tokens
 
 API_KEY = "test-api-key-0123456789abcdef0123"
 USER_SECRET = "test-user-secret-0123456789abcdef"
+#: What a server, and who talks to it, has to know.
+SECRETS = {"ALIMI_API_KEYS": API_KEY, "ALIMI_USER_SECRETS": USER_SECRET}
 #: Generous: two slow cores, and several people on them.
 PATIENCE = 30.0
 _COMMAND = [sys.executable, "-m", "alimi.cli"]
@@ -95,10 +97,11 @@ class Terminal:
 
     def start(self, *arguments: str, **variables: str) -> Background:
         """A command that goes on; ended at the end of the test."""
+        inherited = {name: each for name, each in os.environ.items() if name[:6] != "ALIMI_"}
         process = subprocess.Popen(
             [*_COMMAND, *arguments],
             cwd=self.folder,
-            env={**os.environ, **self._environment(variables)},
+            env={**inherited, **self._environment(variables)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -113,7 +116,7 @@ class Terminal:
         port = () if "--port" in arguments else ("--port", "0")
         background = self.start("serve", *port, *arguments, **variables)
         line = background.wait_for(lambda text: " serves http://" in text)
-        return Server(background, line.split(" serves ")[1].split()[0])
+        return Server(background, line.split(" serves ")[1].split()[0], self.folder)
 
     def close(self) -> None:
         """End what is still running."""
@@ -192,9 +195,10 @@ class Background:
 class Server:
     """A running `alimi serve`."""
 
-    def __init__(self, background: Background, url: str) -> None:
+    def __init__(self, background: Background, url: str, folder: Path) -> None:
         self.background = background
         self.url = url
+        self.folder = folder
 
     @property
     def port(self) -> str:

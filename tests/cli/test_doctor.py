@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 import time
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.harness import Terminal, token_of, until
+from alimi import Alimi
+from tests.cli.harness import Terminal
 
 
 def look(terminal: Terminal, *flags: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -32,12 +34,16 @@ def change(terminal: Terminal, *statements: str) -> None:
 @pytest.fixture
 def used(terminal: Terminal) -> Terminal:
     """A database in which user 2 has two notifications."""
-    server = terminal.serve()
-    for text in ("one", "two"):
-        server.notify("2", text)
-    token = token_of("2")
-    until(lambda: server.inbox(token)["unread"] == 2)
-    server.stop()
+
+    async def use() -> None:
+        alimi = Alimi(terminal.folder / "alimi.db")
+        kind = alimi.kind("note", category="general", text={"en": "Hello"})
+        for _ in range(2):
+            await kind.notify(to="2")
+        await alimi.flush()
+        await alimi.close()
+
+    asyncio.run(use())
     return terminal
 
 
