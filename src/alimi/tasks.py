@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from typing import NamedTuple
 
 from alimi.errors import StoreError
 
@@ -18,6 +18,14 @@ _PAUSES = (0.1, 5.0)
 _WELL_SECONDS = 30.0
 
 
+class _Failure(NamedTuple):
+    """The last of a task; `ours` was neither the database's nor the network's."""
+
+    at: float
+    reason: str
+    ours: bool
+
+
 class Tasks:
     """Keeps named coroutines running on the current loop until `stop`."""
 
@@ -27,20 +35,21 @@ class Tasks:
         self._failed = failed
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._failures: dict[str, tuple[float, str]] = {}
-        self._broken: dict[str, float] = {}
+        self._failures: dict[str, _Failure] = {}
 
     @property
     def failing(self) -> dict[str, str]:
         """Tasks that have failed lately, with the reason."""
-        since = self._clock() - _WELL_SECONDS
-        return {name: reason for name, (at, reason) in self._failures.items() if at > since}
+        return {name: failure.reason for name, failure in self._lately()}
 
     @property
     def broken(self) -> list[str]:
         """Those whose last failure was neither the database's nor the network's."""
+        return [name for name, failure in self._lately() if failure.ours]
+
+    def _lately(self) -> Iterator[tuple[str, _Failure]]:
         since = self._clock() - _WELL_SECONDS
-        return [name for name, at in self._broken.items() if at > since]
+        return (each for each in self._failures.items() if each[1].at > since)
 
     def start(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Keep `run()` running under `name`."""
@@ -53,9 +62,7 @@ class Tasks:
         tasks, self._tasks = list(self._tasks.values()), {}
         for task in tasks:
             task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         pause = _PAUSES[0]
@@ -64,14 +71,11 @@ class Tasks:
             started = loop.time()
             try:
                 await run()
-            except asyncio.CancelledError:
-                raise
             except Exception as error:
                 logger.exception("alimi: the %s failed; it is started again", name)
-                self._failures[name] = (self._clock(), f"{type(error).__name__}: {error}")
-                self._broken.pop(name, None)
-                if not isinstance(error, (StoreError, OSError)):
-                    self._broken[name] = self._clock()
+                reason = f"{type(error).__name__}: {error}"
+                ours = not isinstance(error, (StoreError, OSError))
+                self._failures[name] = _Failure(self._clock(), reason, ours)
                 self._failed(name)
             if loop.time() - started > 2 * _PAUSES[1]:
                 pause = _PAUSES[0]
