@@ -124,7 +124,7 @@ async def test_in_the_panel_the_focus_never_drops(server: FakeAlimi, visitor: Vi
     server.retract("2", server.inbox("2").rows["ntag225"])
     await expect(rows(page)).to_have_count(39)
     assert "Message 24" in await focused(page)
-    await panel.locator(".header").click(position={"x": 2, "y": 2})
+    await panel.locator(".header").click(position={"x": 100, "y": 3})
     await press("Escape")
     await expect(panel).to_be_hidden()
     assert await focused(page) == "Notifications"

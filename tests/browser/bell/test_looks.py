@@ -18,7 +18,6 @@ from tests.browser.bell.visitor import (
     person,
     rows,
 )
-from tests.browser.conftest import OpenContext
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -96,9 +95,10 @@ async def test_from_right_to_left(server: FakeAlimi, visitor: Visitor) -> None:
 
 
 async def test_before_the_script_it_is_a_plain_link(
-    server: FakeAlimi, new_context: OpenContext
+    server: FakeAlimi, open_visitor: OpenVisitor
 ) -> None:
     """Without JavaScript the element shows the link that the page put into it."""
-    page = await (await new_context(java_script_enabled=False)).new_page()
+    visitor = await open_visitor(java_script_enabled=False)
+    page = await visitor.context.new_page()
     await page.goto(server.origin + "/")
     await expect(page.get_by_role("link", name="Notifications")).to_be_visible()

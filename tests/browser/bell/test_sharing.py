@@ -10,6 +10,7 @@ from tests.browser.bell.visitor import (
     badge,
     page_text,
 )
+from tests.browser.conftest import Console
 
 
 async def sharing(page: Page) -> str:
@@ -48,8 +49,11 @@ async def test_without_shared_workers_one_tab_leads(server: FakeAlimi, visitor: 
     await expect(badge(second)).to_have_text("2")
 
 
-async def test_a_frozen_leader_loses_its_lock(server: FakeAlimi, visitor: Visitor) -> None:
+async def test_a_frozen_leader_loses_its_lock(
+    server: FakeAlimi, visitor: Visitor, console: Console
+) -> None:
     """A tab that holds the lock and gives no sign of life is asked, then relieved."""
+    console.allow("uncaught: Lock broken")  # by the page that plays the frozen one
     await visitor.context.add_init_script("delete window.SharedWorker")
     server.pages["/frozen"] = "<!doctype html><title>Frozen</title>"
     frozen = await visitor.context.new_page()
