@@ -155,9 +155,69 @@ class PostgresServer(ServerProcess):
 def empty_tables(url: str) -> None:
     """As after `alimi migrate`, and another store than before: quicker than another database."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET lock_timeout = '5s'")
-        connection.execute(_EMPTY)
-        connection.execute(OTHER_STORE)
+        _empty(connection)
+
+
+def shape(url: str) -> tuple[Any, ...]:
+    """What must be as it was made before somebody else is given a database that was used."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return _shape(connection)
+
+
+def recycle(url: str, as_made: object) -> bool:
+    """Empty a database that was used; no where more was changed than rows, or very many of them."""
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(_HANG_UP)
+            if _shape(connection) != as_made:
+                return False
+            _empty(connection)
+    except psycopg.Error:  # a prepared transaction holds it
+        return False
+    return True
+
+
+def _empty(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("SET lock_timeout = '5s'")
+    connection.execute(_EMPTY)
+    connection.execute(_OTHER_STORE)
+
+
+def _shape(connection: psycopg.Connection[Any]) -> tuple[Any, ...]:
+    found = connection.execute(_SHAPE).fetchone()
+    assert found is not None
+    return found
+
+
+_HANG_UP = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+# What is altered, granted or replaced has a row that a later transaction wrote.
+_SHAPE = """
+SELECT (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_class),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_proc),
+    (SELECT count(*) FROM pg_namespace), (SELECT count(*) FROM pg_type),
+    (SELECT count(*) FROM pg_db_role_setting AS s
+        JOIN pg_database AS d ON d.oid = s.setdatabase WHERE d.datname = current_database()),
+    (SELECT count(*) FROM alimi_migrations),
+    (SELECT value FROM alimi_meta WHERE name = 'partitions'),
+    (SELECT sum(pg_relation_size(oid)) < 2e6 FROM pg_class WHERE relname LIKE 'alimi%')
+"""
+# Whoever copies a database, or goes on with an emptied one, has another store.
+_OTHER_STORE = "UPDATE alimi_meta SET value = gen_random_uuid() WHERE name IN ('epoch', 'store')"
+# TRUNCATE makes new files for each table and index: a hundred times as slow for a few rows.
+_EMPTY = r"""
+DO $$ DECLARE each record; BEGIN
+    FOR each IN
+        SELECT tablename FROM pg_tables
+        WHERE schemaname = current_schema() AND tablename LIKE 'alimi\_%'
+            AND tablename NOT IN ('alimi_meta', 'alimi_migrations')
+    LOOP
+        EXECUTE 'DELETE FROM ' || quote_ident(each.tablename);
+    END LOOP;
+END $$
+"""
 
 
 async def until_locked_out(db: asyncpg.Connection, *tasks: asyncio.Future[Any]) -> list[int]:
@@ -174,20 +234,6 @@ async def until_locked_out(db: asyncpg.Connection, *tasks: asyncio.Future[Any]) 
 _LOCKED_OUT = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
-#: Whoever copies a database, or goes on with an emptied one, has another store.
-OTHER_STORE = "UPDATE alimi_meta SET value = gen_random_uuid() WHERE name IN ('epoch', 'store')"
-# TRUNCATE makes new files for each table and index: a hundred times as slow for a few rows.
-_EMPTY = r"""
-DO $$ DECLARE each record; BEGIN
-    FOR each IN
-        SELECT tablename FROM pg_tables
-        WHERE schemaname = current_schema() AND tablename LIKE 'alimi\_%'
-            AND tablename NOT IN ('alimi_meta', 'alimi_migrations')
-    LOOP
-        EXECUTE 'DELETE FROM ' || quote_ident(each.tablename);
-    END LOOP;
-END $$
 """
 
 
