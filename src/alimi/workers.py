@@ -132,12 +132,9 @@ def _spread(sockets: Sequence[socket.socket], count: int) -> list[list[socket.so
     if sys.platform != "linux" or any(each.family == socket.AF_UNIX for each in sockets):
         return [list(sockets)] * count
     places = [(each.family, each.getsockname()) for each in sockets]
-    # Bound beside the first ones, which keep the addresses until then, and which have found out
-    # whether somebody else is there: with SO_REUSEPORT that is not seen.
-    spread = [[bind(*place, shared=True) for place in places] for _ in range(count)]
     for each in sockets:
-        each.close()
-    return spread
+        each.close()  # without SO_REUSEPORT it found out whether somebody else is there
+    return [[bind(*place, shared=True) for place in places] for _ in range(count)]
 
 
 def bind(family: int, address: tuple[Any, ...], *, shared: bool = False) -> socket.socket:

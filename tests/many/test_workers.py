@@ -173,7 +173,7 @@ def test_a_port_that_is_taken_before_all_are_bound_is_one_line(
         theirs.listen()
         assert run_workers(2, serve, [ours], ready=lambda: None, stop_seconds=1) == 1
         (record,) = caplog.records
-        port = ours.getsockname()[1]
+        port = theirs.getsockname()[1]
     assert record.getMessage() == (
         f"alimi: cannot listen on 127.0.0.1 port {port}: Address already in use"
     )
