@@ -46,6 +46,11 @@ class Line:
         length = head.partition(b"content-length:")[2].partition(b"\r")[0]
         return self._take(int(length or b"0"))
 
+    def ask(self, path: str) -> bytes:
+        """GET, and the body of its answer."""
+        self.send(get(path))
+        return self.answer()
+
     def close(self) -> None:
         self._socket.close()
 

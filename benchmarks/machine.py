@@ -8,6 +8,8 @@ import platform
 import resource
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: The server has the first core for itself, the load has the others.
@@ -24,6 +26,17 @@ def take_load_cores() -> None:
 def all_cores() -> set[int]:
     """For what has no load beside it."""
     return set(range(os.cpu_count() or 1))
+
+
+@contextmanager
+def on_all_cores() -> Iterator[None]:
+    """This process, and those that it starts meanwhile, go where there is room."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, all_cores())
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def most_streams(wanted: int) -> int:
@@ -63,8 +76,3 @@ def load() -> list[float]:
 def now() -> float:
     """The clock that all processes share."""
     return time.monotonic()
-
-
-def pause() -> None:
-    """A moment for the server, when nothing tells that it is done."""
-    time.sleep(0.05)

@@ -23,13 +23,14 @@ class Size:
     seconds: int = 4
     storm: int = 10_000
     transactions: int = 4_000
-    hints: int = 4_000
+    watch: float = 1.5
+    listeners: int = 96
     kills: int = 10
 
 
 TINY = Size(
     streams=10, events=3, burst=10, crowd=20, fired=10, durable=2_000, singles=200, posts=50,
-    rate=100, seconds=1, storm=20, transactions=64, hints=50, kills=1,
+    rate=100, seconds=1, storm=20, transactions=64, watch=0.2, listeners=2, kills=1,
 )  # fmt: skip
 
 

@@ -53,6 +53,16 @@ def _across(figure: str, bound: float) -> Target:
     return Target(figure, "across nodes", figure, bound, at_most=True)
 
 
+def _unconcerned(bus: str) -> Target:
+    """Ten times the traffic of others, at a node that it does not concern."""
+    figure = f"C3 {bus}, 4 nodes, {{}} events/s: CPU of a bystander, ms/s"
+    return Target(
+        f"C3 {bus}, a bystander at 1,000 foreign events/s beside 100", "foreign events",
+        figure.format(1_000), 1.5, at_most=True,
+        over=("foreign events", figure.format(100), ALIMI.name),
+    )  # fmt: skip
+
+
 def _latency(figure: str, bound: float) -> Target:
     return Target(figure, "latency", figure, bound, at_most=True)
 
@@ -88,6 +98,7 @@ TARGETS = (
         _across(f"C2 {bus}, two nodes, commit to bytes, {figure}, ms", bound)
         for bus in ("postgres", "nats", "valkey") for figure, bound in (("p50", 5), ("p99", 25))
     ),
+    _unconcerned("nats"), _unconcerned("valkey"),
     Target(
         "C4 committed, not relayed, p99, ms", "failover",
         "C4 committed, not relayed, kill to bytes, p99, ms", 2_000, at_most=True,

@@ -1,4 +1,4 @@
-"""C1 to C5, one function each.  Cores are shared: there are more processes than cores."""
+"""C1, C2, C4 and C5, one function each.  Cores are shared: there are more processes than cores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from benchmarks.asking import Line, get
 from benchmarks.entrants import ALIMI, Entrant
 from benchmarks.many import site
 from benchmarks.many.transactions import (
-    CONCURRENT,
     Bank,
     Then,
     insert_only,
@@ -43,10 +42,10 @@ def postgres(entrant: Entrant, folder: Path, size: Size) -> Figures:
     del entrant
     with site.database() as url, site.nodes(folder, url, "local", 1) as (node,):
         line = Line(node.port)
-        bulk = float(_ask(line, f"/bulk?n={size.durable}&producers=8"))
-        many = float(_ask(line, f"/crowd?n={size.durable}"))
+        bulk = float(line.ask(f"/bulk?n={size.durable}&producers=8"))
+        many = float(line.ask(f"/crowd?n={size.durable}"))
         recorded, applied = msgspec.json.decode(
-            _ask(line, f"/singles?n={size.singles}&producers=200"), type=tuple[float, float]
+            line.ask(f"/singles?n={size.singles}&producers=200"), type=tuple[float, float]
         )
         line.close()
     return {
@@ -143,46 +142,6 @@ def _fire(readers: Readers, line: Line, recipients: int, events: int) -> None:
     line.answer()
 
 
-def foreign(entrant: Entrant, folder: Path, size: Size) -> Figures:
-    """C3: CPU that a node spends on what concerns nobody who is connected to it."""
-    del entrant
-    figures: Figures = {}
-    for name in site.BUSES:
-        with site.database() as url, site.bus(name, url) as bus:
-            for count in (2, 4):
-                own = folder / f"{name}-{count}"
-                own.mkdir()
-                with site.nodes(own, url, bus, count) as running:
-                    cost = _foreign(running, size.hints)
-                    figures[f"C3 {name}, {count} nodes: CPU per foreign event, µs"] = cost
-    return figures
-
-
-def _foreign(running: list[Process], events: int) -> float:
-    """Of each node that has none of the recipients, less what it spends when nothing happens."""
-    writer, *others = running
-    readers = [Readers(each.port) for each in others]
-    for each in readers:
-        each.open([ALIMI.opening(_NOBODY)], ALIMI.ready)
-    line = Line(writer.port)
-    _ask(line, f"/fire?n={events // 10}&of=100")
-    started, cpu = machine.now(), _cpu(others)
-    _ask(line, f"/fire?n={events}&of=100")
-    _ask(line, "/flush")
-    busy, took = _cpu(others) - cpu, machine.now() - started
-    cpu = _cpu(others)
-    time.sleep(took)  # the same time with nothing in it, to be taken off
-    idle = _cpu(others) - cpu
-    for each in readers:
-        each.close()
-    line.close()
-    return max(0.0, busy - idle) / len(others) / events * 1e6
-
-
-def _cpu(processes: list[Process]) -> float:
-    return sum(each.cpu() for each in processes)
-
-
 def failover(entrant: Entrant, folder: Path, size: Size) -> Figures:
     """C4: from `kill -9` of the node that relays to the bytes at a reader of another."""
     del entrant
@@ -239,11 +198,3 @@ def _apply_silently(readers: Readers, url: str) -> float:
     if readers.wait(before + 1, patience=30) < before + 1:
         raise RuntimeError("the event did not come")
     return machine.now() - began
-
-
-def _ask(line: Line, path: str) -> bytes:
-    line.send(get(path))
-    return line.answer()
-
-
-__all__ = ["CONCURRENT", "across", "failover", "foreign", "postgres", "transactions"]

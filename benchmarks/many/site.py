@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -24,9 +24,13 @@ BUSES: tuple[BusName, ...] = ("postgres", "nats", "valkey")
 
 @contextmanager
 def database() -> Iterator[str]:
-    """The URL of a database with Alimi's schema, on a server that waits for the disk."""
+    """The URL of a database with Alimi's schema, on a server that waits for the disk.
+
+    From here on nobody has a core for himself: servers are children of this process, and pinned to
+    the load's core they would wait for it while the other one rests.
+    """
     settings = {**DURABLE, "shared_buffers": "256MB", "max_wal_size": "4GB"}
-    with PostgresServer(settings=settings) as server:
+    with machine.on_all_cores(), PostgresServer(settings=settings) as server:
         url = server.url(server.create_database())
         asyncio.run(_migrate(url))
         yield url
@@ -55,15 +59,23 @@ def nodes(folder: Path, url: str, bus_url: str, count: int) -> Iterator[list[Pro
         yield [stack.enter_context(node(folder / str(n), url, bus_url)) for n in range(count)]
 
 
-@contextmanager
-def node(folder: Path, url: str, bus_url: str) -> Iterator[Process]:
+def node(folder: Path, url: str, bus_url: str) -> AbstractContextManager[Process]:
     """One node in a process of its own."""
+    return _running(
+        folder, lambda port: ["benchmarks.server", url, str(port), FAST, "uvloop", bus_url]
+    )
+
+
+def listeners(folder: Path, url: str, bus_url: str, count: int) -> AbstractContextManager[Process]:
+    """So many nodes that only hear the bus, in one process."""
+    return _running(
+        folder, lambda port: ["benchmarks.many.listeners", url, bus_url, str(port), str(count)]
+    )
+
+
+def _running(folder: Path, words: Callable[[int], list[str]]) -> AbstractContextManager[Process]:
     folder.mkdir(exist_ok=True)
-
-    def command(port: int) -> list[str]:
-        return [sys.executable, "-m", "benchmarks.server", url, str(port), FAST, "uvloop", bus_url]
-
-    with running(
-        command, folder=folder, cores=machine.all_cores(), environment={"PYTHONPATH": PATH}
-    ) as process:
-        yield process
+    return running(
+        lambda port: [sys.executable, "-m", *words(port)],
+        folder=folder, cores=machine.all_cores(), environment={"PYTHONPATH": PATH},
+    )  # fmt: skip
