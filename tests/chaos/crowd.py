@@ -114,7 +114,11 @@ class Crowd(Round):
 
     async def judge(self) -> list[Finding]:
         """What was shown too early as well."""
-        return await super().judge() + self._witness.findings
+        return await super().judge() + [
+            Finding("undone", recipient, f"{name} was shown before it was committed")
+            for name, recipient in self._witness.missed
+            if name not in self.forgotten
+        ]
 
     async def __aexit__(self, *details: object) -> None:
         for task in [*self._tricks, *self._lasting]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 
-from alimi.testing.checker import Finding
 from tests.chaos.cluster import Cluster
 from tests.support.processes_wire import KNOCK, Page
 
@@ -29,7 +28,8 @@ class Witness:
     """
 
     def __init__(self, cluster: Cluster, pages: list[Page]) -> None:
-        self.findings: list[Finding] = []
+        #: The producers' name of what was not there, and to whom it was shown.
+        self.missed: list[tuple[str, str]] = []
         self._cluster = cluster
         self._has_news = asyncio.Event()
         #: How much of each page's news was looked for.
@@ -60,8 +60,5 @@ class Witness:
         }
         ids, recipients = ([key[part] for key in shown] for part in (0, 1))
         rows = await asked.execute(_LOOK, {"ids": ids, "recipients": recipients})
-        self.findings += [
-            Finding("undone", key[1], f"{shown[key]} was shown before it was committed")
-            for key in await rows.fetchall()
-        ]
+        self.missed += [(shown[key], key[1]) for key in await rows.fetchall()]
         self._known = upto
