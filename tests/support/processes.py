@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,18 @@ import httpx
 ROOT = Path(__file__).parents[2]
 #: A slow machine starts a server in so many seconds, and stops it.
 PATIENCE = 20
+#: Lives are forked from a process that has loaded what all of them need: to load it anew for each
+#: takes as long as the rest of most tests that start one.
+LIVES = get_context("forkserver")
+LIVES.set_forkserver_preload(
+    ["tests.support.server_run", "alimi.uvicorn", "alimi.stores.sqlite", "alimi.stores.postgres"]
+)
+
+
+@cache
+def _client() -> httpx.Client:
+    """One for all questions: making one costs as much as twenty of them; lives share nothing."""
+    return httpx.Client(timeout=PATIENCE, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def free_port() -> int:
@@ -58,35 +70,31 @@ class AppProcess:
         self._config = {
             "server": server, "port": self.port, "database": str(database), **config,
         }  # fmt: skip
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: ForkServerProcess | None = None
         self._log = log or Path(database).with_suffix(".log")
 
     def start(self, **config: Any) -> None:
         """Begin another life; `wait_ready` says when it can be used."""
         assert not self.alive
         self.armed = "point" in config
-        arguments = json.dumps({**self._config, **config})
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.server_run", arguments],
-                cwd=ROOT,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._process = LIVES.Process(target=_live, args=(self._log, {**self._config, **config}))
+        self._process.start()
+        while self.alive and os.getpgid(self.pid) != self.pid:
+            time.sleep(0.001)  # between two questions: it is signalled as a group
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> ForkServerProcess:
         assert self._process is not None, "not started"
         return self._process
 
     @property
     def pid(self) -> int:
+        assert self.process.pid is not None
         return self.process.pid
 
     @property
     def alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.is_alive()
 
     def wait_ready(self) -> None:
         """Ask until it says that it is; fails with its log when it died instead."""
@@ -98,7 +106,7 @@ class AppProcess:
 
     def _is_ready(self) -> bool:
         try:
-            return httpx.get(f"{self.address}/alimi/readyz", timeout=PATIENCE).is_success
+            return _client().get(f"{self.address}/alimi/readyz").is_success
         except httpx.TransportError:
             return False
 
@@ -113,13 +121,13 @@ class AppProcess:
 
     def post(self, path: str, **body: Any) -> Any:
         """Ask the application for something that must work."""
-        answer = httpx.post(f"{self.address}{path}", json=body, timeout=PATIENCE)
+        answer = _client().post(f"{self.address}{path}", json=body)
         assert answer.is_success, (answer.text, self.log())
         return answer.json()
 
     def metric(self, name: str) -> float:
         """One series; 0 when it has not begun."""
-        text = httpx.get(f"{self.address}/alimi/metrics", timeout=PATIENCE).text
+        text = _client().get(f"{self.address}/alimi/metrics").text
         found = [line.split()[1] for line in text.splitlines() if line.split()[0] == name]
         return float(found[0]) if found else 0.0
 
@@ -155,7 +163,7 @@ class AppProcess:
     def kill(self) -> None:
         """`kill -9`, its workers too."""
         os.killpg(self.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.join()
 
     def freeze(self) -> None:
         """SIGSTOP: its connections stay and nobody answers."""
@@ -169,16 +177,16 @@ class AppProcess:
         """SIGTERM; answers how many seconds it took to end, and demands that it ended well."""
         started = time.monotonic()
         self.process.terminate()
-        code = self.process.wait(PATIENCE)
+        self.process.join(PATIENCE)
+        code = self.process.exitcode
         assert code in {0, -signal.SIGTERM}, (code, self.log())
         return time.monotonic() - started
 
     def wait_killed(self) -> None:
         """Wait until it has killed itself at the armed point."""
-        try:
-            code = self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            raise AssertionError("the point was never reached") from None
+        self.process.join(PATIENCE)
+        code = self.process.exitcode
+        assert code is not None, "the point was never reached"
         assert code == -signal.SIGKILL, (code, self.log())
 
     def log(self) -> str:
@@ -189,6 +197,17 @@ class AppProcess:
         """End it, however it is."""
         if self.alive:
             self.kill()
+
+
+def _live(log: Path, config: dict[str, Any]) -> None:
+    """One life, in a process and a session of its own."""
+    os.setsid()
+    with log.open("ab") as written:
+        for stream in (1, 2):
+            os.dup2(written.fileno(), stream)
+    from tests.support.server_run import serve
+
+    serve(config)
 
 
 def _waiting(db: sqlite3.Connection) -> bool:

@@ -1,7 +1,4 @@
-"""Runs the application under test, in a process of its own, on one of several servers.
-
-`python -m tests.support.server_run '{"server": "uvicorn", "port": …, "database": …}'`
-"""
+"""Runs the application under test on one of several servers: `serve` is a process's whole life."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import asyncio
 import json
 import os
 import socket
-import sys
 from typing import Any
 
 from alimi.testing import faults
@@ -89,9 +85,8 @@ def run_granian(config: dict[str, Any]) -> None:
     ).serve()
 
 
-def main() -> None:
+def serve(config: dict[str, Any]) -> None:
     """Serve until told to stop."""
-    config = json.loads(sys.argv[1])
     match config["server"]:
         case "hypercorn":
             run_hypercorn(config)
@@ -99,7 +94,3 @@ def main() -> None:
             run_granian(config)
         case name:
             run_uvicorn(config, name.removeprefix("uvicorn-"))
-
-
-if __name__ == "__main__":
-    main()
