@@ -139,13 +139,7 @@ class Batch:
 
     def add_to(self, applied: Done) -> None:
         """Tell what was done, once the savepoint is released."""
-        mine = self._done
-        applied.entries += mine.entries
-        applied.notifications += mine.notifications
-        applied.repeated += mine.repeated
-        applied.conflicts += mine.conflicts
-        applied.dead += mine.dead
-        applied.signals += mine.signals
+        applied.add(self._done)
         applied.moves.append(
             Moves(self._tx.epoch, self._inboxes, self._heads, self._items, self._partial)
         )

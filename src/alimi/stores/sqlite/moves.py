@@ -64,6 +64,19 @@ class Done(Applied):
 
     moves: list[Moves] = msgspec.field(default_factory=list)
 
+    def add(self, other: Done) -> None:
+        """And what came behind it."""
+        self.entries += other.entries
+        self.notifications += other.notifications
+        self.repeated += other.repeated
+        self.conflicts += other.conflicts
+        self.dead += other.dead
+        self.moves += other.moves
+        self.signals += other.signals
+        self.elsewhere |= other.elsewhere
+        if other.since is not None:
+            self.since = other.since if self.since is None else min(self.since, other.since)
+
 
 def _row(version: int, event: Event) -> Notification:
     return Notification(

@@ -35,7 +35,7 @@ class News:
         """What one transaction did."""
         with self._lock:
             for applied in committed:
-                _join(self._next, applied)
+                self._next.add(applied)
                 self._waiting = True
 
     def take(self, followed: Followed | None) -> Applied:
@@ -46,16 +46,3 @@ class News:
         for moves in taken.moves:
             moves.add_to(taken, followed)
         return taken
-
-
-def _join(to: Done, applied: Done) -> None:
-    to.entries += applied.entries
-    to.notifications += applied.notifications
-    to.repeated += applied.repeated
-    to.conflicts += applied.conflicts
-    to.dead += applied.dead
-    to.moves += applied.moves
-    to.signals += applied.signals
-    to.elsewhere |= applied.elsewhere
-    if applied.since is not None:
-        to.since = applied.since if to.since is None else min(to.since, applied.since)
