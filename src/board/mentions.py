@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 
@@ -15,7 +16,8 @@ def find_mentions(text: str, names: Mapping[int, str]) -> set[int]:
     if not names:
         return set()
     users = sorted(names, key=lambda user: len(names[user]), reverse=True)
-    matches = _pattern(names[user] for user in users).finditer(text)
+    composed = unicodedata.normalize("NFC", text)  # as names are kept
+    matches = _pattern(names[user] for user in users).finditer(composed)
     # By its group, not by its letters: regular expressions and casefold() disagree about "İ".
     return {users[match.lastindex - 1] for match in matches if match.lastindex}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 
 from board.mentions import find_mentions
@@ -23,6 +25,7 @@ NAMES = {1: "Emma", 2: "김지우", 3: "Emma Reid", 4: "R.D. (2)", 5: "Saul Kank
         ("지우@김지우", set()),
         ("@김지우님이 봤어요", {2}),
         ("@Emma님", {1}),
+        (unicodedata.normalize("NFD", "@김지우님이 봤어요"), {2}),
         ("@R.D. (2) yes", {4}),
         ("@RxD. (2)", set()),
         ("@Emma Re\u0131d, @Emma Re\u0130d", {3}),
