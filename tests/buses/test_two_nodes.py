@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from alimi import Alimi, Identity
+from alimi import Alimi
 from alimi.facade import BoundKind
 from alimi.settings import Settings
+from tests.buses.listening import counted, listen
 from tests.support.nats import NatsServer
-from tests.support.reader import Reader
-from tests.support.sink import HandSink
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.valkey import ValkeyServer
 
@@ -41,33 +40,6 @@ def proxy(
         yield proxy
 
 
-class Listener(HandSink):
-    """A sink that tells when something was written, and reads it as a browser does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reader = Reader()
-        self.reader.connect()
-        self._news = asyncio.Event()
-
-    def write(self, data: bytes) -> int:
-        self._news.set()
-        return super().write(data)
-
-    def close(self, *, abort: bool = False) -> None:
-        super().close(abort=abort)
-        self._news.set()
-
-    async def until(self, holds: Callable[[Reader], bool]) -> None:
-        async with asyncio.timeout(30):
-            while True:
-                self._news.clear()
-                self.reader.feed(self.take())
-                if holds(self.reader):
-                    return
-                await self._news.wait()
-
-
 @asynccontextmanager
 async def nodes(database: str, bus: str) -> AsyncIterator[tuple[Alimi, BoundKind, Alimi]]:
     """Two nodes of one application; the second's relay never looks by itself."""
@@ -80,15 +52,6 @@ async def nodes(database: str, bus: str) -> AsyncIterator[tuple[Alimi, BoundKind
     finally:
         await second.close()
         await first.close()
-
-
-async def listen(node: Alimi, recipient: str = "2", **identity: Any) -> Listener:
-    """An open stream, after its `hello`."""
-    sink = Listener()
-    hub = await node._hub()
-    await hub.open(sink, Identity(recipient, **identity), None, ())
-    await sink.until(lambda reader: bool(reader.events))
-    return sink
 
 
 async def reconnection(node: Alimi) -> asyncio.Event:
@@ -104,10 +67,6 @@ async def reconnection(node: Alimi) -> asyncio.Event:
 
     bus._lost = note
     return back
-
-
-def counted(node: Alimi, series: str, **labels: str) -> float:
-    return node.metrics.registry.get_sample_value(series, labels) or 0.0
 
 
 async def test_a_notification_rings_on_another_node(postgres_url: str, proxy: Any) -> None:

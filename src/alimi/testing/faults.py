@@ -38,6 +38,8 @@ class Point(msgspec.Struct, frozen=True):
     following: str | None = None
     #: It is passed once, while a process starts on an empty database.
     at_start: bool = False
+    #: It is passed where the bus is one over a network.
+    networked: bool = False
 
 
 _WRITER = "alimi.stores.sqlite.writer"
@@ -57,6 +59,7 @@ _SERVER = "uvicorn.protocols.http.httptools_impl:RequestResponseCycle.send"
 _SINK = "alimi.sinks:AsgiSink.write"
 _SOCKET = "alimi.sinks:TransportSink.write"
 _PUBLISH = "alimi.buses.local:LocalBus.publish"
+_TELL = "alimi.carrier:Carrier.publish"
 
 POINTS = (
     # a start
@@ -104,6 +107,10 @@ POINTS = (
     Point("asgi.sent", "after", _SERVER, _SINK),
     Point("socket.writing", "before", _SOCKET, _BATCH),
     Point("socket.written", "after", _SOCKET, _BATCH),
+    # from the relay to the other nodes
+    Point("network.publishing", "before", _TELL, networked=True),
+    Point("network.sending", "before", "alimi.carrier:Carrier._send", _TELL, networked=True),
+    Point("network.sent", "after", "alimi.carrier:Carrier._send", _TELL, networked=True),
     # marks, and what is withdrawn or expires
     Point("mark.committing", "before", _COMMIT, _MARK),
     Point("mark.committed", "before", _SIDECAR, _MARK),
