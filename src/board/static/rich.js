@@ -9,7 +9,7 @@ export function rich(text) {
   names.sort((a, b) => b.length - a.length);
   const either = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
   const pattern = new RegExp(`(?<![\\p{L}\\p{N}_])(@(?:${either})(?![A-Za-z0-9_])|https?://[^\\s<>"]+)`, "giu");
-  return text.split(pattern).map((part, index) => (index % 2 ? special(part) : new Text(part)));
+  return text.normalize("NFC").split(pattern).map((part, index) => (index % 2 ? special(part) : new Text(part)));
 }
 
 /** @param {string} part */
