@@ -1,7 +1,7 @@
 """From an application's transaction on PostgreSQL to the inbox, and what wakes the relay."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psycopg
@@ -38,8 +38,10 @@ class Listener:
 
 
 @pytest.fixture
-def listener(postgres_server: PostgresServer, postgres_url: str) -> Listener:
-    return Listener(postgres_server, postgres_url)
+def listener(postgres_server: PostgresServer, postgres_url: str) -> Iterator[Listener]:
+    listener = Listener(postgres_server, postgres_url)
+    yield listener
+    listener._ask("DROP TABLE card")  # so that the database serves the next test, too
 
 
 def test_g9_a_commit_wakes_before_and_after(listener: Listener, postgres_url: str) -> None:

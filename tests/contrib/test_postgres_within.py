@@ -65,6 +65,7 @@ async def site(postgres_server: PostgresServer, postgres_url: str) -> AsyncItera
     await site.store.open()
     yield site
     await site.store.close()
+    site.ask("DROP TABLE card")  # so that the database serves the next test, too
 
 
 NEWS = [("card.assigned", ["2"])]
