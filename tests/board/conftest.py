@@ -1,11 +1,23 @@
 """A board for each test."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from board.database import Database
+from board.models import Base
 from tests.board.harness import DOHYUN, EMMA, JIWOO, Bench, Person, hash_quickly, open_bench
+from tests.support.postgres import PostgresServer
+from tests.support.real_servers import Databases
+
+#: Cards are numbered from 1.
+FROM_ONE = r"""
+SELECT setval(format('%I', sequencename), 1, false) FROM pg_sequences
+WHERE schemaname = current_schema() AND sequencename NOT LIKE 'alimi\_%'
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +36,32 @@ def each_database(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
     """A fresh file, then a fresh database of a server."""
     if request.param == "SQLite":
         return tmp_path / "board.db"
-    return str(request.getfixturevalue("postgres_url"))
+    return str(request.getfixturevalue("board_postgres"))
+
+
+@pytest.fixture(scope="session")
+def _board_databases(postgres_server: PostgresServer, postgres_template: str) -> Databases:
+    name = postgres_server.create_database(postgres_template, "board_template")
+
+    async def create_tables() -> None:
+        database = Database(postgres_server.url(name))
+        await database.create_tables()
+        await database.close()
+
+    asyncio.run(create_tables())
+    return Databases(postgres_server, name)
+
+
+@pytest.fixture
+def board_postgres(_board_databases: Databases) -> Iterator[str]:
+    """A database with Alimi's tables and the board's, and nothing in them; used again and again."""
+    url = _board_databases.url(Path("board"))
+    yield url
+    with psycopg.connect(url) as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(f"DELETE FROM {table.name}")
+        connection.execute(FROM_ONE)
+    _board_databases.give_back()
 
 
 @pytest.fixture
