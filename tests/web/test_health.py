@@ -230,7 +230,7 @@ async def test_an_error_after_the_start_is_not_answered_twice(
         await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
         raise RuntimeError("in the middle")
 
-    monkeypatch.setattr(alimi, "stream", lambda scope, identity: breaks)
+    monkeypatch.setattr(alimi, "stream", lambda scope, identity, **given: breaks)
     scope = {"path": "/v1/inbox/stream", "headers": [(b"cookie", b"user=2")]}
     with pytest.raises(RuntimeError, match="in the middle"):
         await call(app, scope)
