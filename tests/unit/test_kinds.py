@@ -1,7 +1,5 @@
 """Kinds: what they promise at definition, and what an event of them holds."""
 
-import os
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +18,7 @@ from alimi.errors import (
     UnsafeUrl,
 )
 from alimi.kinds import MAX_TEXT, Kind, event_from_parts
-from alimi.model import Event, Snapshot, event_id
+from alimi.model import Event, Snapshot
 
 TEXTS = {"ko": "{actor.name}님이 맡겼습니다", "en": "{actor.name} gave you {object.name}"}
 
@@ -400,37 +398,3 @@ def test_anything_is_an_event_or_invalid_input(
     except InvalidInput:
         return
     assert msgspec.json.decode(msgspec.json.encode(made), type=Event) == made
-
-
-def test_ids_are_uuids_that_rise_with_time() -> None:
-    """An event's id is a UUID of version 7: its moment in front, random behind."""
-    made = [event_id(now=1_785_000_000_000 + n) for n in range(2_000)]
-    assert made == sorted(made)
-    assert len({each[14:] for each in made}) == 2_000
-    for each in map(uuid.UUID, made):
-        assert (each.version, each.variant) == (7, uuid.RFC_4122)
-    keyed = uuid.UUID(event_id("k"))
-    assert (keyed.version, keyed.variant, str(keyed)) == (8, uuid.RFC_4122, event_id("k"))
-
-
-def test_a_forked_process_gives_other_ids() -> None:
-    """G4: random digits that were fetched before a fork are not used on both sides of it."""
-    event_id()
-    there, here = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.write(here, "\n".join(event_id()[14:] for _ in range(50)).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    theirs = os.read(there, 65_536).decode().split("\n")
-    os.close(there)
-    os.close(here)
-    assert len(theirs) == 50
-    assert not {event_id()[14:] for _ in range(600)} & set(theirs)
-
-
-@pytest.mark.parametrize("to", [uuid.uuid4(), Card(1, "x"), [uuid.uuid4()]], ids=repr)
-def test_a_recipient_of_another_type_is_told_how_to_pass_it(to: object) -> None:
-    """Ids of many sorts are common; how one is written is for the caller to choose."""
-    with pytest.raises(InvalidRecipient, match=r"pass str\(value\)"):
-        event(to=to)

@@ -16,14 +16,17 @@ _MAX_FIELD = 256
 
 
 def normalise_recipient(value: object) -> str:
-    """The one door for recipient ids.
+    """The one door for recipient ids: numbers become text, and nothing else is done to them.
 
     Raises InvalidRecipient for a bool (a bug in the caller, never a user), anything but int or str,
     an empty or over-long string, control characters and lone surrogates.
     """
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise InvalidRecipient(f"a recipient is an int or a str, not {_stranger(value)}")
-    recipient = str(value)
+    try:
+        recipient = str(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        raise InvalidRecipient from None
     if type(value) is int and len(recipient) <= MAX_RECIPIENT:
         return recipient
     if not recipient or len(recipient) > MAX_RECIPIENT or not is_clean(recipient):
