@@ -30,7 +30,7 @@ class Size:
 
 TINY = Size(
     streams=10, events=3, burst=10, crowd=20, fired=10, durable=2_000, singles=200, posts=50,
-    rate=100, seconds=1, storm=20, transactions=64, watch=0.2, listeners=2, kills=1,
+    rate=100, seconds=1, storm=20, transactions=64, watch=0.02, listeners=2, kills=1,
 )  # fmt: skip
 
 
