@@ -24,18 +24,19 @@ def fill(results: Results, source: Path) -> None:
 
 def _facts(results: Results, source: Path) -> str:
     facts = results.machine
-    rounds = max(
-        len(values)
+    rounds = [
+        sum(value is not None for value in values)
         for figures in results.table.values()
         for entrants in figures.values()
         for values in entrants.values()
-    )
+    ]
+    least, most = min(rounds), max(rounds)
     return (
         f"{facts['date']}: {facts['processor']}, {facts['cores']} cores, {facts['system']}, "
         f"Python {facts['python']}, SQLite {facts['sqlite']} with `synchronous=FULL`, "
         f"{facts['descriptors']} descriptors a process, load average at the start "
         f"{facts['load average before']}, at the end {facts['load average after']}. "
-        f"Median and range of {rounds} rounds (the large crowd of others than Alimi once); "
+        f"Median and range of {f'{least} to ' if least < most else ''}{most} rounds; "
         f"all values are in `benchmarks/results/{source.name}`."
     )
 
