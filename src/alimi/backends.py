@@ -6,6 +6,7 @@ dependency costs nothing to who does not use it.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import re
@@ -116,8 +117,13 @@ def transactions_for(within: object) -> Transactions:
     for kind in type(within).__mro__:
         name = _TRANSACTIONS.get(kind.__module__.partition(".")[0])
         if name is not None:
-            return cast("Transactions", importlib.import_module(name))
+            return _transactions(name)
     raise UnknownTransaction
+
+
+@functools.cache  # asked for each event; to look whether it is imported cost more than the rest
+def _transactions(name: str) -> Transactions:
+    return cast("Transactions", importlib.import_module(name))
 
 
 def bus_factory(url: str | None, database: Any, metrics: Metrics) -> Callable[[str], Bus]:

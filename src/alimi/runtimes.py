@@ -63,6 +63,8 @@ class Runtimes:
 
     def watch(self) -> None:
         """Let each relay look closely: the application has recorded or commits.  In any thread."""
+        if not self._starts:
+            return
         here = _running_loop()
         for runtime in self.started():
             if runtime.loop is here:  # most often; to wake oneself costs a system call

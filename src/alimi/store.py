@@ -12,7 +12,6 @@ actually changed.  Two mark-alls behind an insert otherwise left unread = -2.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -140,7 +139,7 @@ class Outbox(Protocol):
 
 def drive(recording: Recording, execute: Callable[[str, Sequence[Any]], Rows]) -> None:
     """Run what a recording says, on a driver that blocks."""
-    with contextlib.suppress(StopIteration):
+    try:
         statement = next(recording)
         while True:
             try:
@@ -149,13 +148,15 @@ def drive(recording: Recording, execute: Callable[[str, Sequence[Any]], Rows]) -
                 statement = recording.throw(error)
             else:
                 statement = recording.send(rows)
+    except StopIteration:
+        return
 
 
 async def drive_async(
     recording: Recording, execute: Callable[[str, Sequence[Any]], Awaitable[Rows]]
 ) -> None:
     """Run what a recording says, on a driver that is awaited."""
-    with contextlib.suppress(StopIteration):
+    try:
         statement = next(recording)
         while True:
             try:
@@ -164,6 +165,8 @@ async def drive_async(
                 statement = recording.throw(error)
             else:
                 statement = recording.send(rows)
+    except StopIteration:
+        return
 
 
 class Drift(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ async with pool.acquire() as connection, connection.transaction():
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from asyncpg import Connection, Pool
@@ -18,10 +18,10 @@ from alimi.errors import UnknownTransaction
 from alimi.store import Joined, Recording, Rows, drive_async
 
 
-async def run(within: object, write: Callable[[Joined], Recording]) -> None:
+def run(within: object, write: Callable[[Joined], Recording]) -> Awaitable[None]:
     """Record in the open transaction of a connection, a pool's or one's own."""
     joined = JoinedConnection(_connection(within))
-    await drive_async(write(joined), joined.execute)
+    return drive_async(write(joined), joined.execute)
 
 
 def run_sync(within: object, write: Callable[[Joined], Recording]) -> None:

@@ -59,6 +59,9 @@ class Place:
         `record()` may be called in a process that never runs an event loop.  Asking blocks for one
         connection to the database, on which the caller has a transaction already.
         """
+        return self._here or self._ask()
+
+    def _ask(self) -> Here:
         with self._asking:
             if self._here is None:
                 with ThreadPoolExecutor(1) as pool:
