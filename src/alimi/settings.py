@@ -12,6 +12,9 @@ import msgspec
 from alimi.errors import ConfigurationError
 from alimi.model import Retention
 
+#: Who repeats an event, a queue or a person, does it within a week.
+MIN_KEY_DAYS = 7
+
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How one Alimi behaves; the defaults suit one machine and a site of ordinary size."""
@@ -69,6 +72,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ConfigurationError(f"{name} must not be below 0")
+        self._check_retention()
+
+    def _check_retention(self) -> None:
+        """A slip here would empty every inbox, or forget keys while callers still repeat them."""
+        keep = self.retention
+        for name, most in (("days", keep.days), ("rows", keep.rows)):
+            if most is not None and most < 1:
+                raise ConfigurationError(f"retention.{name} must be above 0; none keeps all")
+        if keep.tombstone_days < 0:
+            raise ConfigurationError("retention.tombstone_days must not be below 0")
+        if keep.key_days < MIN_KEY_DAYS:
+            raise ConfigurationError(f"retention.key_days must be at least {MIN_KEY_DAYS}")
 
     def _check_types(self) -> None:
         """A value of another type would fail later, far from who wrote it."""
