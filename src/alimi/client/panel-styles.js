@@ -7,7 +7,7 @@ export const panelSheet = sheet(`
 @supports (position-area:end){.panel{inset:auto;margin:8px 0;position-anchor:--bell;position-area:block-end span-inline-start;position-try:flip-inline,flip-block,flip-block flip-inline}}
 .panel:is(:popover-open,[open]){display:flex}
 .panel::backdrop{background:none}
-h2:focus,.list:focus,.panel:focus{outline:0}
+h2:focus,.list:focus{outline:0}
 ul{list-style:none}
 :disabled{opacity:.4}
 .header,.tabs,.note,.footer{display:flex;align-items:center;gap:4px;padding:12px 12px 4px;padding-inline-start:18px}

@@ -61,7 +61,8 @@ export function makeToasts(open, home) {
         gone();
       };
       element.append(toast);
-      if (element.children[3]) drop(element.children[0]);
+      // Zoomed far in there is room for one.
+      if (element.children[innerHeight < 480 ? 1 : 3]) drop(element.children[0]);
       raise();
       let left = 10 + row.message.length / 8;
       const clock = setInterval(() => {

@@ -79,6 +79,25 @@ async def test_on_a_phone_it_is_a_sheet(server: FakeAlimi, open_visitor: OpenVis
     await expect(rows(page)).to_have_count(2)
 
 
+async def test_at_400_percent(server: FakeAlimi, open_visitor: OpenVisitor) -> None:
+    """320 by 256 CSS pixels: one toast, all of it; in the panel each row can be read and used."""
+    fill(server, 3)
+    page = await (await open_visitor(viewport=ViewportSize(width=320, height=256))).open()
+    for number in range(3):
+        server.notify("2", f"You are now the assignee of card {number}.", object=person("A card"))
+    toast = page.locator("alimi-bell .toast")
+    await expect(toast).to_contain_text("card 2")
+    await expect(toast).to_have_count(1)
+    await expect(toast).to_be_in_viewport(ratio=1)
+    await page.locator("alimi-bell .bell").click()
+    await expect(rows(page)).to_have_count(6)
+    for each in (rows(page).first, rows(page).last):
+        await each.get_by_role("button", name="Archive").scroll_into_view_if_needed()
+        await expect(each.locator(".body")).to_be_in_viewport(ratio=1)
+    assert await page.evaluate("document.documentElement.scrollWidth") == 320
+    assert await axe(page) == []
+
+
 async def test_from_right_to_left(server: FakeAlimi, visitor: Visitor) -> None:
     """In a right-to-left page the panel opens from the other side and arrows turn round."""
     server.pages["/"] = page_text().replace('lang="en"', 'lang="en" dir="rtl"')
