@@ -84,8 +84,11 @@ class Relay:
     async def flush(self) -> None:
         """Apply until the outbox is empty."""
         self._wake.clear()
-        while (await self.step()).more:
-            pass
+        while True:
+            applied = await self.step()
+            if not applied.more:
+                return
+            await asyncio.sleep(0)  # a store that knew the answer has let nobody else run
 
     async def step(self) -> Applied:
         """Apply one batch, hand its rows to the own hub, and tell the other nodes."""

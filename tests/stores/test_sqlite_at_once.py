@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from alimi.model import Event, Retraction, Signal, now_ms
+from alimi.model import Event, Mark, Retraction, Signal, now_ms
 from alimi.stores.sqlite import SQLiteStore, news
 from alimi.testing.stores.harness import FullStore, audit, event, ids, read, record, rows, settle
 from tests.stores.fsyncs import counted_fsyncs
@@ -69,13 +69,38 @@ async def test_the_next_apply_tells_of_it(store: SQLiteStore) -> None:
     await store.append([event(), event("ben")])
     await store.append([event()])
     assert await store.pending()
-    applied = await store.apply(1)
+    applied = await store.apply(3)
     told = [(each.recipient, each.after, each.upto) for each in applied.changes]
     assert sorted(told[:2]) == [("anna", 0, 1), ("ben", 0, 1)]
     assert told[2:] == [("anna", 1, 2)]
     assert (applied.entries, applied.notifications, applied.more) == (3, 3, False)
     assert not await store.pending()
     assert (await store.apply(1)).entries == 0
+
+
+async def test_g8_what_is_told_at_once_is_bounded(store: SQLiteStore) -> None:
+    """G8: of many transactions that nobody has fetched, `apply` tells about `limit`; then more."""
+    for _ in range(7):
+        await store.append([event(), event("ben")])
+    told = [await store.apply(4) for _ in range(4)]
+    assert [each.notifications for each in told] == [4, 4, 4, 2]
+    assert [each.more for each in told] == [True, True, True, False]
+    assert [hint.version for each in told for hint in each.hints if hint.recipient == "anna"] == [
+        *range(1, 8)
+    ]
+
+
+async def test_g8_what_others_do_does_not_pile_up(store: SQLiteStore) -> None:
+    """G8: a process that only marks, beside one that writes, keeps one note of what it heard."""
+    other = SQLiteStore(store.path, at_once=10)
+    await other.open()
+    for _ in range(5):
+        await other.append([event()])
+        await store.mark("anna", Mark("read", upto=9))
+    await other.close()
+    assert store._parts is not None
+    assert len(store._parts.news._committed) == 1
+    assert (await store.apply(10)).elsewhere
 
 
 async def test_changes_are_for_whom_somebody_follows(store: SQLiteStore) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Sequence
 
 from alimi.model import Applied
 from alimi.stores.sqlite.moves import Done, Followed
@@ -18,31 +19,39 @@ class News:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._next = Done()
-        self._waiting = False
+        self._committed: deque[Done] = deque()
+        self._size = 0
 
     @property
     def waiting(self) -> bool:
         """Whether there is anything to fetch."""
-        return self._waiting
+        return bool(self._committed)
 
     @property
     def full(self) -> bool:
         """Whether too much waits already."""
-        return self._next.notifications >= BOUND
+        return self._size >= BOUND
 
-    def add(self, committed: Iterable[Done]) -> None:
+    def add(self, committed: Sequence[Done]) -> None:
         """What one transaction did."""
         with self._lock:
-            for applied in committed:
-                self._next.add(applied)
-                self._waiting = True
+            for each in committed:
+                if each.notifications or not self._committed:
+                    self._committed.append(each)
+                else:  # where nobody fetches, what has no size must not pile up
+                    self._committed[-1].add(each)
+                self._size += each.notifications
 
-    def take(self, followed: Followed | None) -> Applied:
-        """Everything there is, as if one batch had done it; changes of those that are followed."""
+    def take(self, limit: int, followed: Followed | None) -> Applied:
+        """The next, as if one batch had done it; changes of those that are followed.
+
+        About `limit` notifications: hub and bus take them in one turn of the loop.
+        """
+        taken = Done()
         with self._lock:
-            taken, self._next = self._next, Done()
-            self._waiting = False
+            while self._committed and taken.notifications < limit:
+                taken.add(self._committed.popleft())
+            self._size -= taken.notifications
         for moves in taken.moves:
             moves.add_to(taken, followed)
         return taken

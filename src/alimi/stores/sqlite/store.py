@@ -134,8 +134,8 @@ class SQLiteStore:
         else:
             more = await parts.writer.run(lambda tx: apply(tx, limit))
         # The batch itself comes this way too: all that is told is told in the order of commits.
-        applied = parts.news.take(followed)
-        applied.more = more
+        applied = parts.news.take(limit, followed)
+        applied.more = more or parts.news.waiting
         return applied
 
     async def pending(self) -> bool:
