@@ -166,7 +166,6 @@ class FakeAlimi:
         self.csp = CSP
         self.bearer: dict[str, str] = {}
         self.refuse: int | None = None
-        self.delay = 0.0
         self.retry = 200
         self.port = 0
         self.changed = asyncio.Condition()
@@ -300,8 +299,6 @@ class FakeAlimi:
         url = urlsplit(target)
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
         user = self._who(headers)
-        if self.delay:
-            await asyncio.sleep(self.delay)
         if user is None or self.refuse:
             status = self.refuse or 401
             return self._json(writer, status, {"title": "Refused", "status": status})

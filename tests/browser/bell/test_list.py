@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.async_api import expect
+import asyncio
+
+from playwright.async_api import Route, expect
 
 from tests.browser.bell.fake_alimi import FakeAlimi
 from tests.browser.bell.visitor import (
@@ -100,12 +102,23 @@ async def test_the_end_has_a_real_button(server: FakeAlimi, visitor: Visitor) ->
 
 
 async def test_loading_and_error_states(server: FakeAlimi, visitor: Visitor) -> None:
-    """A list that does not come says so and offers another try."""
+    """A list on its way is busy; one that does not come says so and offers another try."""
     fill(server, 2)
     page = await visitor.open()
-    server.refuse = 500
+    arrive = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await arrive.wait()
+        await route.continue_()
+
+    await page.route("**/v1/inbox?*", hold)
     await page.locator("alimi-bell .bell").click()
+    await expect(page.locator("alimi-bell .list")).to_have_attribute("aria-busy", "true")
+    await expect(page.locator("alimi-bell .bones")).to_be_visible()
+    server.refuse = 500
+    arrive.set()
     await expect(page.locator("alimi-bell .empty")).to_contain_text("Could not load")
+    await expect(page.locator("alimi-bell .list")).to_have_attribute("aria-busy", "false")
     server.refuse = None
     await page.locator("alimi-bell .empty").get_by_role("button", name="Try again").click()
     await expect(rows(page)).to_have_count(2)

@@ -88,6 +88,24 @@ async def test_news_is_spoken_and_toasted_once(server: FakeAlimi, visitor: Visit
     await expect(page.locator("alimi-bell .toast")).to_have_count(0)
 
 
+async def test_a_toast_goes_by_itself(server: FakeAlimi, visitor: Visitor) -> None:
+    """After the time to read it; as long as the pointer is on one, all of them stay."""
+    await visitor.context.clock.install()
+    page = await visitor.open()
+    toasts = page.locator("alimi-bell .toast")
+    for number in range(2):
+        server.notify("2", f"News {number}")
+    await expect(toasts).to_have_count(2)
+    await toasts.first.hover()
+    await page.clock.run_for(30_000)
+    await expect(toasts).to_have_count(2)
+    await page.mouse.move(10, 10)
+    await page.clock.run_for(4_000)
+    await expect(toasts).to_have_count(2)
+    await page.clock.run_for(4_000)
+    await expect(toasts).to_have_count(0)
+
+
 async def test_a_toast_that_goes_gives_the_focus_back(server: FakeAlimi, visitor: Visitor) -> None:
     """Escape on a toast, and its cross, bring the focus to the bell; in a dialog, back to it."""
     server.pages["/"] = page_text(body="<dialog><button id=yes>Yes</button></dialog>")
@@ -113,15 +131,23 @@ async def test_a_toast_that_goes_gives_the_focus_back(server: FakeAlimi, visitor
 async def test_the_title_badge_leaves_the_title_as_it_was(
     server: FakeAlimi, visitor: Visitor
 ) -> None:
-    """Opt-in: the count stands before the title, follows the application's changes, and goes."""
+    """Opt-in: the count stands before the title, follows the application's changes, and goes.
+
+    An installed application's icon has it, too.
+    """
+    await visitor.context.add_init_script(
+        "navigator.setAppBadge = async (n) => { window.app = n; }"
+    )
     server.pages["/"] = page_text(attributes="title-badge")
     server.notify("2", "One")
     page = await visitor.open()
     await expect(page).to_have_title("(1) Board")
+    assert await page.evaluate("app") == 1
     await page.evaluate("document.title = 'Card 12'")
     await expect(page).to_have_title("(1) Card 12")
     await page.locator("alimi-bell .bell").click()
     await expect(page).to_have_title("Card 12")
+    assert await page.evaluate("app") == 0
 
 
 async def test_pages_hear_what_the_stream_says(server: FakeAlimi, visitor: Visitor) -> None:
