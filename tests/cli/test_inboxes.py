@@ -15,7 +15,7 @@ from alimi.cli.inboxes import DatabaseInbox, RemoteInbox
 from alimi.cli.remote import Refused, Remote, Unreachable
 from alimi.errors import SchemaTooNew, StoreError
 from alimi.kinds import Kind
-from alimi.model import Changes
+from alimi.model import Changes, Cursor, Mark
 from alimi.stores.sqlite import SQLiteStore
 from tests.cli.harness import PATIENCE
 
@@ -202,3 +202,17 @@ def test_g5_a_database_that_was_away_is_taken_up_again(store: FailingStore) -> N
         store.failures = [SchemaTooNew()]
         with pytest.raises(SchemaTooNew):
             next(events)
+
+
+def test_g5_rows_that_a_bulk_change_hides_are_not_passed_over(store: FailingStore) -> None:
+    """G5: read elsewhere before they were shown, too many to be named: the inbox anew, in words."""
+    with DatabaseInbox(store, "2", (), print, lambda seconds: None) as inbox:
+        _, cursor = inbox.page(1)
+        events = inbox.events(cursor)
+        assert next(events).event == "hello"
+        inbox._runner.run(record(store, 300))
+        _, head = inbox.page(1)
+        upto = Cursor.parse(head).version
+        inbox._runner.run(store.mark("2", Mark(action="read", upto=upto)))
+        told = next(events)
+        assert (told.event, json.loads(told.data)["reason"]) == ("reset", "bulk")

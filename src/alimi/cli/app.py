@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sqlite3
 import sys
@@ -64,9 +65,14 @@ def program(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     app.callback(invoke_without_command=True)(_begin)
     for name in commands:
         module = importlib.import_module(f"alimi.cli.{name}")
-        epilog = examples(*module.EXAMPLES)
-        app.command(name, epilog=epilog, no_args_is_help=False)(getattr(module, name))
+        command, epilog = getattr(module, name), examples(*module.EXAMPLES)
+        app.command(name, help=_unwrapped(inspect.getdoc(command)), epilog=epilog)(command)
     return app
+
+
+def _unwrapped(text: str | None) -> str:
+    """A paragraph on one line: a terminal is not as wide as our code."""
+    return "\n\n".join(" ".join(each.split()) for each in (text or "").split("\n\n"))
 
 
 def examples(*lines: str, note: str = "") -> str:

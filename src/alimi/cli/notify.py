@@ -39,7 +39,7 @@ def _what(help: str, metavar: str = "TEXT") -> Any:
 
 @takes("database", "url", "api_keys")
 def notify(
-    to: Annotated[list[str], typer.Argument(help="Whom: one or several.", metavar="RECIPIENT...")],
+    to: Annotated[list[str], typer.Argument(help="Whom: one or several.", metavar="RECIPIENT")],
     *,
     kind: Annotated[str, _what("A kind of the settings file, or any name.", "NAME")] = "note",
     text: Annotated[str | None, _what("What the recipients read.")] = None,

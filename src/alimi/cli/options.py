@@ -160,6 +160,8 @@ _MEANINGS = {
     "synchronous": "SQLite's durability: FULL survives a power cut, NORMAL may lose the last "
     "commits in one, EXTRA is FULL and a little more. A killed process loses nothing in any.",
     "auto_migrate": "Make or update the tables when the server starts; on SQLite only.",
+    "io_uring": "Write to many readers in few system calls, with Linux's io_uring; where the "
+    "system forbids it they are written to one by one.",
     "retention.days": "Notifications older than this become tombstones; none keeps them.",
     "retention.rows": "Notifications kept in one inbox, the newest; none keeps all.",
     "retention.tombstone_days": "How long deletions are remembered: a reader that was away for "

@@ -39,7 +39,7 @@ def tail(
     recipient: Annotated[
         str | None,
         typer.Argument(
-            help="Whose inbox; not needed with a token, which says it.", metavar="[RECIPIENT]"
+            help="Whose inbox; not needed with a token, which says it.", metavar="RECIPIENT"
         ),
     ] = None,
     *,
