@@ -95,19 +95,17 @@ def test_a_notification_is_found_by_its_id(db: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize(
-    "where",
-    [
-        "recipient = :recipient AND content_version <= 5 AND archived_at IS NULL",
-        "recipient = :recipient AND version = 5",
-        "recipient = :recipient AND id IN (SELECT value FROM json_each('[]'))",
-        "rowid IN (SELECT value FROM json_each('[]'))",
-    ],
+    "name", ["mark_ids", "mark_at", "mark_upto", "mark_upto_archived", "these"]
 )
-def test_marks_walk_no_table(db: sqlite3.Connection, where: str) -> None:
+@pytest.mark.parametrize("action", ["read", "unread", "archive", "unarchive", "delete"])
+def test_marks_walk_no_table(db: sqlite3.Connection, name: str, action: str) -> None:
     """Each target of a mark is found by an index, when it is weighed and when it is changed."""
-    values = {"recipient": "x", "seen_upto": 0, "version": 1}
+    own = "" if name == "these" else "recipient = :recipient AND "
+    where = f"{own}{SQL[name]} AND {SQL[f'changed_by_{action}']}"
+    values = {"recipient": "x", "seen_upto": 0, "version": 1, "now": 1, "target": 1, "rowids": "[]"}
     assert scans(db, SQL["weigh"].format(where=where), values) == []
-    assert scans(db, SQL["stamp"].format(where=where, assign="read_at = 1"), values) == []
+    assign = SQL[f"set_{action}"]
+    assert scans(db, SQL["stamp"].format(where=where, assign=assign), values) == []
 
 
 def steps(db: sqlite3.Connection, call: Callable[[], object]) -> int:

@@ -68,7 +68,6 @@ _decode_found = msgspec.json.Decoder(list[_Found]).decode
 _CHANGES = SQL["changes"].format(rows=SQL["rows_after"])
 _CUT_CHANGES = SQL["changes"].format(rows=SQL["rows_within"])
 _NO_CONTENT = Content({})
-_UNREAD = "coalesce((SELECT unread FROM alimi_inboxes WHERE recipient = :recipient), 0)"
 
 
 def _notification(row: _Row) -> Notification:
@@ -213,18 +212,16 @@ def _content_version(row: _Row) -> int:
 
 
 def _which(query: PageQuery) -> tuple[str, dict[str, Any]]:
-    if query.ids is not None:  # without ORDER BY: it would have the whole inbox walked in order
-        return "AND n.id IN (SELECT value FROM json_each(:ids))", {"ids": as_json(query.ids)}
-    parts = ["AND n.archived_at IS NOT NULL" if query.archived else "AND n.archived_at IS NULL"]
+    if query.ids is not None:
+        return SQL["page_ids"], {"ids": as_json(query.ids)}
+    parts = [SQL["page_archived" if query.archived else "page_shown"]]
     if query.before is not None:
-        parts.append("AND n.content_version < :before")
+        parts.append(SQL["page_before"])
     if query.unread:
-        parts.append("AND n.read_at IS NULL")
+        parts.append(SQL["page_unread"])
     if query.category is not None:
-        parts.append("AND n.category = :category")
-    # All the unread found: without this an inbox that was read is walked to its end, for nothing.
-    most = f"min(:limit, {_UNREAD})" if query.unread and not query.archived else ":limit"
-    parts.append(f"ORDER BY n.content_version DESC LIMIT {most}")
+        parts.append(SQL["page_category"])
+    parts.append(SQL["newest_unread" if query.unread and not query.archived else "newest"])
     return " ".join(parts), {"before": query.before, "category": query.category}
 
 

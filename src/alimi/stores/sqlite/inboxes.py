@@ -80,16 +80,9 @@ def stamp(
     return int(count)
 
 
-#: What is left of a row when it is gone: a version, and nothing that a person wrote.
-_BURIED = (
-    "deleted_at = :now, content = '{\"texts\":{}}', kind = '', category = '',"
-    " about = NULL, expires_at = NULL"
-)
-
-
 def bury(db: sqlite3.Connection, inbox: Inbox, now: int, where: str, values: dict[str, Any]) -> int:
     """Turn rows into tombstones under one new version."""
-    count = stamp(db, inbox, _BURIED, where, {**values, "now": now}, weightless=True)
+    count = stamp(db, inbox, SQL["set_delete"], where, {**values, "now": now}, weightless=True)
     inbox.kept -= count
     return count
 
@@ -101,7 +94,6 @@ def bury_rows(db: sqlite3.Connection, now: int, rows: Iterable[tuple[int, str]])
         by_recipient.setdefault(recipient, []).append(rowid)
     inboxes = load(db, by_recipient)
     for recipient, rowids in by_recipient.items():
-        wanted = {"rowids": as_json(rowids)}
-        bury(db, inboxes[recipient], now, "rowid IN (SELECT value FROM json_each(:rowids))", wanted)
+        bury(db, inboxes[recipient], now, SQL["these"], {"rowids": as_json(rowids)})
     save(db, inboxes.values())
     return list(inboxes.values())

@@ -13,22 +13,6 @@ from alimi.stores.sqlite.sql import SQL
 from alimi.stores.sqlite.statements import as_json
 from alimi.stores.sqlite.transaction import Transaction
 
-#: Rows that an action would change; all others stay as they are.
-_ELIGIBLE: dict[Action, str] = {
-    "read": "read_at IS NULL",
-    "unread": "read_at IS NOT NULL",
-    "archive": "archived_at IS NULL",
-    "unarchive": "archived_at IS NOT NULL",
-    "delete": "1",
-}
-#: Read implies seen, unread does not clear it; archiving never changes read.
-_ASSIGN: dict[Action, str] = {
-    "read": "read_at = :now, seen_at = CASE WHEN seen_at IS NULL AND content_version > :seen_upto"
-    " THEN :now ELSE seen_at END",
-    "unread": "read_at = NULL",
-    "archive": "archived_at = :now",
-    "unarchive": "archived_at = NULL",
-}
 #: What is read is seen too, and what is archived counts for nothing.
 _WEIGHTLESS: tuple[Action, ...] = ("read", "archive")
 #: How many ids an answer names.
@@ -50,13 +34,13 @@ def mark(tx: Transaction, recipient: str, mark: Mark) -> Marked:
 
 def _change(tx: Transaction, inbox: Inbox, mark: Mark) -> tuple[int, tuple[str, ...]]:
     target, value = _target(mark)
-    where = f"recipient = :recipient AND {target} AND {_ELIGIBLE[mark.action]}"
+    where = f"recipient = :recipient AND {target} AND {SQL[f'changed_by_{mark.action}']}"
     values = {"target": value, "now": tx.now}
     if mark.action == "delete":
         count = inboxes.bury(tx.db, inbox, tx.now, where, values)
     else:
         light = mark.action in _WEIGHTLESS
-        assign = _ASSIGN[mark.action]
+        assign = SQL[f"set_{mark.action}"]
         count = inboxes.stamp(tx.db, inbox, assign, where, values, weightless=light)
     if count == 0:
         return 0, ()
@@ -71,11 +55,10 @@ def _change(tx: Transaction, inbox: Inbox, mark: Mark) -> tuple[int, tuple[str, 
 
 def _target(mark: Mark) -> tuple[str, Any]:
     if mark.ids is not None:
-        return "id IN (SELECT value FROM json_each(:target))", as_json(mark.ids)
+        return SQL["mark_ids"], as_json(mark.ids)
     if mark.at is not None:
-        return "version = :target", mark.at
-    shown = "IS NOT NULL" if mark.action == "unarchive" else "IS NULL"
-    return f"content_version <= :target AND archived_at {shown}", mark.upto
+        return SQL["mark_at"], mark.at
+    return SQL["mark_upto_archived" if mark.action == "unarchive" else "mark_upto"], mark.upto
 
 
 def _pass_watermark(tx: Transaction, inbox: Inbox, wanted: int) -> int:

@@ -64,3 +64,31 @@ SELECT (SELECT value FROM alimi_meta WHERE name = 'epoch'),
         FROM alimi_notifications AS n
         WHERE n.recipient = :recipient AND n.deleted_at IS NULL {which}
     ));
+
+-- name: page_ids
+-- Without ORDER BY: it would have the whole inbox walked in order.
+AND n.id IN (SELECT value FROM json_each(:ids));
+
+-- name: page_archived
+AND n.archived_at IS NOT NULL;
+
+-- name: page_shown
+AND n.archived_at IS NULL;
+
+-- name: page_before
+AND n.content_version < :before;
+
+-- name: page_unread
+AND n.read_at IS NULL;
+
+-- name: page_category
+AND n.category = :category;
+
+-- name: newest
+ORDER BY n.content_version DESC LIMIT :limit;
+
+-- name: newest_unread
+-- All the unread found: without this an inbox that was read is walked to its end, for nothing.
+ORDER BY n.content_version DESC LIMIT min(:limit, coalesce((
+    SELECT unread FROM alimi_inboxes WHERE recipient = :recipient
+), 0));
