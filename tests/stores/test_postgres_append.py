@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import asyncpg
@@ -21,6 +22,13 @@ from tests.support.tcp_proxy import Direction, TcpProxy
 def store(far: PostgresStore) -> PostgresStore:
     """Its connections may be cut."""
     return far
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[PostgresServer]:
+    """A server that may be crashed and killed, and is alive again behind each test."""
+    with PostgresServer() as server:
+        yield server
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, happen: Any) -> None:
@@ -109,36 +117,33 @@ async def test_what_leaves_no_trace_is_said_to_be_unknown_after_a_crash(
 
 @pytest.mark.parametrize("arrives", [True, False])
 async def test_g1_g4_a_crash_in_the_middle_of_a_commit_neither_loses_nor_doubles(
-    monkeypatch: pytest.MonkeyPatch, *, arrives: bool
+    own_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, *, arrives: bool
 ) -> None:
     """G1, G4: after it the transaction's id belongs to another one, whose fate is not ours."""
-    with PostgresServer() as server:
-        url = server.url(server.create_database())
-        store = PostgresStore(url)
-        await store.migrate()
-        await store.open()
+    name = own_server.create_database()
+    store = PostgresStore(own_server.url(name))
+    await store.migrate()
+    await store.open()
 
-        async def happen(commit: append.Commit, connection: asyncpg.Connection) -> None:
-            if arrives:
-                await connection.execute("COMMIT")
-            await asyncio.to_thread(server.crash_backend, connection.get_server_pid())
-            await asyncio.to_thread(wait_until, server.answers, "the recovery")
-            if not arrives:  # somebody else is given the same id, and commits
-                server.execute(
-                    "CREATE TABLE other AS SELECT pg_current_xact_id()::text AS id",
-                    database=url.rpartition("/")[2],
-                )
-                (other,) = server.execute("SELECT id FROM other", database=url.rpartition("/")[2])
-                assert other == (commit.xid,)
-            connection.terminate()
-            raise ConnectionResetError
+    async def happen(commit: append.Commit, connection: asyncpg.Connection) -> None:
+        if arrives:
+            await connection.execute("COMMIT")
+        await asyncio.to_thread(own_server.crash_backend, connection.get_server_pid())
+        await asyncio.to_thread(wait_until, own_server.answers, "the recovery")
+        if not arrives:  # somebody else is given the same id, and commits
+            made = "CREATE TABLE other AS SELECT pg_current_xact_id()::text AS id"
+            own_server.execute(made, database=name)
+            (other,) = own_server.execute("SELECT id FROM other", database=name)
+            assert other == (commit.xid,)
+        connection.terminate()
+        raise ConnectionResetError
 
-        interrupt(monkeypatch, happen)
-        (receipt,) = await store.append([event()])
-        assert (await store.waiting()).entries == 1
-        await settle(store)
-        assert await ids(store) == [receipt.id]
-        await store.close()
+    interrupt(monkeypatch, happen)
+    (receipt,) = await store.append([event()])
+    assert (await store.waiting()).entries == 1
+    await settle(store)
+    assert await ids(store) == [receipt.id]
+    await store.close()
 
 
 async def test_a_server_that_restarts_costs_one_try(
@@ -219,31 +224,30 @@ async def test_a_key_that_somebody_is_using_is_waited_for(
     assert (await call)[0].status == "recorded"
 
 
-async def test_g1_a_crashed_server_keeps_what_was_answered() -> None:
+async def test_g1_a_crashed_server_keeps_what_was_answered(own_server: PostgresServer) -> None:
     """G1: `kill -9` of the whole server while many append: what was answered is there after it."""
-    with PostgresServer() as server:
-        name = server.create_database()
-        store = PostgresStore(server.url(name))
-        await store.migrate()
-        await store.open()
-        answered: list[str] = []
+    name = own_server.create_database()
+    store = PostgresStore(own_server.url(name))
+    await store.migrate()
+    await store.open()
+    answered: list[str] = []
 
-        async def append_for_ever(number: int) -> None:
-            while True:
-                (receipt,) = await store.append([event(number)])
-                answered.append(receipt.id)
+    async def append_for_ever(number: int) -> None:
+        while True:
+            (receipt,) = await store.append([event(number)])
+            answered.append(receipt.id)
 
-        callers = [asyncio.ensure_future(append_for_ever(number)) for number in range(8)]
-        async with asyncio.timeout(20):
-            while len(answered) < 200:
-                await asyncio.wait(callers, timeout=0.01)
-        await asyncio.to_thread(server.kill)
-        await asyncio.wait(callers)
-        assert all(isinstance(each.exception(), StoreError) for each in callers)
-        await asyncio.to_thread(server.start)
-        rows = server.execute("SELECT event_id FROM alimi_outbox", database=name)
-        found = [row[0] for row in rows]
-        assert len(found) == len(set(found))
-        assert set(answered) <= set(found)
-        assert sum(each.notifications for each in await settle(store)) == len(found)
-        await store.close()
+    callers = [asyncio.ensure_future(append_for_ever(number)) for number in range(8)]
+    async with asyncio.timeout(20):
+        while len(answered) < 200:
+            await asyncio.wait(callers, timeout=0.01)
+    await asyncio.to_thread(own_server.kill)
+    await asyncio.wait(callers)
+    assert all(isinstance(each.exception(), StoreError) for each in callers)
+    await asyncio.to_thread(own_server.start)
+    rows = own_server.execute("SELECT event_id FROM alimi_outbox", database=name)
+    found = [row[0] for row in rows]
+    assert len(found) == len(set(found))
+    assert set(answered) <= set(found)
+    assert sum(each.notifications for each in await settle(store)) == len(found)
+    await store.close()

@@ -49,11 +49,12 @@ class Pooler:
     def __init__(self, target: int, size: int = 3) -> None:
         self._target = target
         self._size = size
+        self._wires: list[Wire] = []
         self._idle: deque[Wire] = deque()
         self._greeting = b""
         self._free = asyncio.Condition()
+        self._filling = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._made = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -70,7 +71,7 @@ class Pooler:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for each in self._idle:
+        for each in self._wires:
             each.writer.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,8 +90,9 @@ class Pooler:
         start = await client.start()
         if not start:
             return
-        if not self._greeting:
-            await self._fill(start)
+        async with self._filling:  # who comes second waits for the greeting
+            if not self._greeting:
+                await self._fill(start)
         client.writer.write(self._greeting)
         server: Wire | None = None
         said = b""
@@ -105,9 +107,9 @@ class Pooler:
                 said = b""
 
     async def _fill(self, start: bytes) -> None:
-        while self._made < self._size:
-            self._made += 1
+        for _ in range(self._size):
             wire = Wire(*await asyncio.open_connection("127.0.0.1", self._target))
+            self._wires.append(wire)
             wire.writer.write(start)
             greeting, kind = b"", b""
             while kind != _READY:
