@@ -184,14 +184,14 @@ def _empty(connection: psycopg.Connection[Any]) -> None:
 
 
 def _shape(connection: psycopg.Connection[Any]) -> tuple[Any, ...]:
-    found = connection.execute(_SHAPE).fetchone()
-    assert found is not None
-    return found
+    (found,) = connection.execute(_SHAPE).fetchall()
+    return tuple(found)
 
 
 _HANG_UP = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+WHERE datname = current_database() AND backend_type = 'client backend'
+    AND pid <> pg_backend_pid()
 """
 # What is altered, granted or replaced has a row that a later transaction wrote.
 _SHAPE = """
