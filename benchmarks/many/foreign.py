@@ -97,7 +97,7 @@ class _Cluster:
 
 def _watch(cluster: _Cluster, what: str, size: Size) -> Figures:
     """Milliseconds of CPU each second, idle and at each rate, and what one event adds."""
-    cluster.fire(_OF, _OF)  # every recipient has an inbox, and every plan is made
+    cluster.fire(_OF, max(_RATES))  # every recipient has an inbox, and every plan is made
     idle = cluster.cost(lambda: time.sleep(size.watch))  # to be idle is what is measured
     figures = {f"{what}, idle: CPU of a bystander, ms/s": idle.bystander / idle.took * 1_000}
     for rate in _RATES:
