@@ -1,7 +1,8 @@
 """The position check: finds by comparing with the store what the bus has lost (G9).
 
-Every node makes one in turn, and one soon after each interruption of the bus.  It looks at the
-streams that have no reason to move, and at what is remembered of inboxes without a stream.
+Every node makes one in turn, and one soon after each interruption of the bus, or after another
+process has written to the same file.  It looks at the streams that have no reason to move, and at
+what is remembered of inboxes without a stream.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _CHECK = 5_000
 #: News that is under way when the heads are read arrives within this, and needs no healing.
 _GRACE = 0.05
 #: After an interruption of the bus all nodes want to check: over so many seconds they spread.
+#: Where two processes write to one file, it joins what each commit of the other asks for.
 _SPREAD = 0.25
 
 

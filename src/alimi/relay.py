@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from alimi.bus import Bus
 from alimi.errors import StoreError
@@ -42,7 +42,7 @@ class Relay:
         metrics: Metrics,
         *,
         deliver: Callable[[Sequence[Changes]], None],
-        check: Callable[[], Awaitable[None]],
+        check: Callable[[], None],
         followed: Callable[[str], bool] | None = None,
     ) -> None:
         self._store = store
@@ -105,7 +105,7 @@ class Relay:
         if messages:
             await self._bus.publish(messages)
         if applied.elsewhere:  # two processes on one file have no bus between them
-            await self._check()
+            self._check()
         return applied
 
     async def _wait(self) -> None:

@@ -42,7 +42,7 @@ class Runtime:
             settings,
             metrics,
             deliver=self.hub.deliver,
-            check=self.hub.checks.compare,
+            check=self.hub.checks.want,
             followed=self.hub.follows,
         )
         self.tasks = Tasks(lambda name: metrics.task_failures.labels(name).inc())

