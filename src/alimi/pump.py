@@ -25,6 +25,7 @@ from alimi.position import Frames, Place, Step
 from alimi.settings import Settings
 from alimi.store import Store
 from alimi.stream import Stream
+from alimi.volley import Volley
 
 logger = logging.getLogger("alimi")
 
@@ -58,6 +59,7 @@ class Pump:
         self._metrics = metrics
         self._clock = clock
         self._fail = fail
+        self._volley = Volley(wanted=settings.io_uring)
         self._due: dict[Stream, None] = {}
         self._wake = asyncio.Event()
         self.idle = asyncio.Event()
@@ -140,16 +142,20 @@ class Pump:
     def spread(self, streams: Iterable[Stream], made: Frames) -> None:
         """Feed those who stand where these changes begin, have the others read.
 
-        What runs for each reader of each event: those who stand alike share one place, so that it
-        is mostly a comparison and a write.
+        What runs for each reader of each event: those who stand alike share one place, and are
+        written to together.
         """
         last: Place | None = None
         step: Step | None = None
+        alike: list[Stream] = []
+        groups: dict[int, tuple[Step, list[Stream]]] = {}
         now = self._clock()
         for stream in streams:
             if stream.place is not last:
                 last = stream.place
                 step = self._at_once(stream, made)
+                if step is not None:
+                    alike = groups.setdefault(id(step), (step, []))[1]
             if stream.behind:
                 continue
             if step is None:
@@ -157,9 +163,13 @@ class Pump:
                 continue
             stream.place = step.place
             stream.wrote_at = now
-            unsent = stream.sink.write(step.body)
-            if unsent:
-                self._note_unsent(stream, unsent, len(step.body))
+            alike.append(stream)
+        for each, group in groups.values():
+            self._write_all(group, each.body)
+
+    def _write_all(self, streams: Sequence[Stream], data: bytes) -> None:
+        for number, unsent in self._volley.write([stream.sink for stream in streams], data):
+            self._note_unsent(streams[number], unsent, len(data))
 
     def _at_once(self, stream: Stream, made: Frames) -> Step | None:
         try:

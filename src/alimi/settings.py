@@ -57,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     synchronous: str = "FULL"
     #: Make or update the tables at the first start (SQLite only).
     auto_migrate: bool = True
+    #: Write to many readers in few system calls; where the system allows it, see `alimi.uring`.
+    io_uring: bool = True
     retention: Retention = Retention()
 
     def __post_init__(self) -> None:
@@ -98,9 +100,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 #: The fields' types alone: converting to Settings itself would check without end.
 _SHAPE = msgspec.defstruct("_Shape", list(get_type_hints(Settings).items()))
 
+_NO_NUMBERS = {"retry_ms", "synchronous", "auto_migrate", "io_uring", "retention"}
 _NOT_NEGATIVE = ("drain_delay_seconds", "linger_seconds", "linger_inboxes", "tail_bytes")
 _POSITIVE = tuple(
-    field
-    for field in Settings.__struct_fields__
-    if field not in {"retry_ms", "synchronous", "auto_migrate", "retention", *_NOT_NEGATIVE}
+    field for field in Settings.__struct_fields__ if field not in _NO_NUMBERS | {*_NOT_NEGATIVE}
 )

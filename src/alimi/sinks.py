@@ -7,6 +7,7 @@ drops or reorders what was written.  It tells its owner when it has drained and 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -32,6 +33,9 @@ class SinkOwner(Protocol):
 class Sink(Protocol):
     """One reader's end."""
 
+    #: Where the same as a chunk may be sent to just now; -1 when it has to be `write`.
+    descriptor: int
+
     @property
     def backlog(self) -> int:
         """Bytes written and not yet accepted by the kernel."""
@@ -54,6 +58,8 @@ class AsgiSink:
 
     What waits is bounded by the hub, which stops writing at its cap; see `Settings.backlog_bytes`.
     """
+
+    descriptor = -1
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -143,18 +149,21 @@ MAX_UNASKED = 16_384
 SEND_BUFFER = 65_536
 #: How long the kernel keeps unacknowledged bytes for a reader that vanished, in milliseconds.
 USER_TIMEOUT_MS = 60_000
+#: The reader takes no more now.
+_FULL = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR}
 
 
 class TransportSink(asyncio.Protocol):
     """Owns a socket whose response headers have left: writes chunks and needs no task.
 
-    On plain TCP with nothing buffered it writes to the descriptor and leaves only the remainder to
-    the transport, which saves the loop a turn for each reader.  `ended` hears of the end once.
+    On plain TCP with nothing buffered it writes to the descriptor, or `alimi.volley` does, and only
+    the remainder is left to the transport: that saves the loop a turn for each reader.  `ended`
+    hears of the end once.
     """
 
     __slots__ = (
-        "_chunked", "_closing", "_direct", "_ended", "_fd", "_gone", "_owner", "_paused",
-        "_transport", "_unasked",
+        "_chunked", "_closing", "_ended", "_fd", "_gone", "_owner", "_paused", "_transport",
+        "_unasked", "descriptor",
     )  # fmt: skip
 
     def __init__(
@@ -171,8 +180,10 @@ class TransportSink(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
         self._paused = transport.get_write_buffer_size() > 0
         self._fd = _prepare_socket(transport)
-        #: The descriptor while it may be written to: nothing is unsent and nobody has ended.
-        self._direct = -1 if self._paused else self._fd
+        if not chunked:
+            self._fd = -1  # an old proxy, and seldom: the transport is quick enough for it
+        # To send chunks to while nothing is unsent and nobody has ended.
+        self.descriptor = -1 if self._paused else self._fd
 
     @property
     def backlog(self) -> int:
@@ -187,20 +198,26 @@ class TransportSink(asyncio.Protocol):
         """Send whole frames.  One function: it runs for each reader of each event."""
         if self._chunked:
             data = as_chunk(data)
-        if self._direct >= 0:
+        if self.descriptor >= 0:
             try:
-                sent = os.write(self._direct, data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError:
-                self._abort()
-                return 0
-            if sent == len(data):
-                return 0
-            data = data[sent:]
-        elif self._closing or self._gone:
+                sent = os.write(self.descriptor, data)
+            except OSError as error:
+                sent = -(error.errno or errno.EIO)
+            return 0 if sent == len(data) else self.took(data, sent)
+        if self._closing or self._gone:
             return 0
         self._transport.write(data)
+        return self.backlog
+
+    def took(self, data: bytes, result: int) -> int:
+        """The kernel took so many bytes of `data` from the descriptor, or refused: minus an errno.
+
+        Answers the backlog.
+        """
+        if result < 0 and -result not in _FULL:
+            self._abort()
+            return 0
+        self._transport.write(data[max(result, 0) :])
         return self.backlog
 
     def close(self, *, abort: bool = False) -> None:
@@ -213,12 +230,12 @@ class TransportSink(asyncio.Protocol):
             if self._chunked:
                 self._chunked = False  # the end is no chunk
                 self.write(b"0\r\n\r\n")
-            self._closing, self._direct = True, -1
+            self._closing, self.descriptor = True, -1
             self._transport.close()
 
     def _abort(self) -> None:
         # From here on the descriptor is the loop's to close, and the system's to give to another.
-        self._closing, self._fd, self._direct = True, -1, -1
+        self._closing, self._fd, self.descriptor = True, -1, -1
         self._transport.abort()
 
     # -- what asyncio and the server say ------------------------------------------------------
@@ -231,14 +248,14 @@ class TransportSink(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Something is unsent."""
-        self._paused, self._direct = True, -1
+        self._paused, self.descriptor = True, -1
 
     def resume_writing(self) -> None:
         """Everything has left."""
         self._paused = False
         if self._closing:
             return
-        self._direct = self._fd
+        self.descriptor = self._fd
         if self._owner is not None:
             self._owner.sink_drained()
 
@@ -246,7 +263,7 @@ class TransportSink(asyncio.Protocol):
         """The reader has left, or we have."""
         if self._gone:
             return
-        self._gone, self._fd, self._direct = True, -1, -1
+        self._gone, self._fd, self.descriptor = True, -1, -1
         self._ended(self)
         owner, self._owner = self._owner, None  # they hold each other
         if owner is not None:

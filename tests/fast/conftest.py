@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
+from alimi.uring import Ring
 from tests.fast.site import SERVERS, Server
 from tests.fast.test_proxies import PROXIES, installed
 
@@ -37,16 +38,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a proxy that is not here."""
+    """Leave out what needs a proxy that is not here, or an io_uring that is forbidden."""
     away = {name for name in PROXIES if not installed(name)} - set(PROXIES if CI else ())
-    left_out = [item for item in items if _proxy_of(item) in away]
+    away |= {"io_uring"} - _offered()
+    left_out = [item for item in items if _needed_by(item) in away]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
-        config.stash[LEFT_OUT] = f"left out, not installed here: {', '.join(sorted(away))}"
+        config.stash[LEFT_OUT] = f"left out, not here: {', '.join(sorted(away))}"
 
 
-def _proxy_of(item: pytest.Item) -> object:
+def _offered() -> set[str]:
+    """What this system lets us have."""
+    try:
+        Ring().close()
+    except OSError:
+        return set()
+    return {"io_uring"}
+
+
+def _needed_by(item: pytest.Item) -> object:
+    if "ring" in getattr(item, "fixturenames", ()):
+        return "io_uring"
     return item.callspec.params.get("proxy_name") if hasattr(item, "callspec") else None
 
 

@@ -8,6 +8,8 @@ from alimi.sinks import SinkOwner
 class HandSink:
     """Holds what was written until the test takes it."""
 
+    descriptor = -1
+
     def __init__(self, *, slow: bool = False) -> None:
         self.slow = slow
         self.unsent = bytearray()
