@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from alimi.buses.local import Exchange, LocalBus
 from alimi.errors import StoreError
 from alimi.metrics import Metrics
-from alimi.model import Applied
+from alimi.model import Applied, Positions
 from alimi.relay import Relay
 from alimi.settings import Settings
 from alimi.store import Store
+from alimi.stores.sqlite import SQLiteStore
+from alimi.testing.stores.harness import deliver, event
+from tests.support.node import a_node
 
 
 class FlakyStore:
@@ -27,6 +31,32 @@ class FlakyStore:
 
     async def pending(self) -> bool:
         raise StoreError("the database is away")
+
+
+async def test_g8_what_other_processes_commit_asks_for_one_check(tmp_path: Path) -> None:
+    """G8: however often another process writes, the relay waits for no comparison of streams."""
+    async with a_node(tmp_path) as node:
+        await node.open("anna")
+        other = SQLiteStore(tmp_path / "alimi.db", synchronous="NORMAL")
+        await other.open()
+        asked = asyncio.Queue[Sequence[str]]()
+        original = node.store.positions
+
+        async def positions(recipients: Sequence[str]) -> Positions:
+            asked.put_nowait(recipients)
+            return await original(recipients)
+
+        node.store.positions = positions  # type: ignore[method-assign]
+        for _ in range(20):
+            await deliver(other, event())
+            assert await node.store.pending()
+            await node.relay.flush()
+        assert asked.empty()
+        checking = asyncio.ensure_future(node.hub.checks.run())
+        async with asyncio.timeout(20):
+            assert list(await asked.get()) == ["anna"]
+        checking.cancel()
+        await other.close()
 
 
 async def test_g1_a_look_that_fails_ends_nothing() -> None:
