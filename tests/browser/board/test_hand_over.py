@@ -11,7 +11,7 @@ from playwright.async_api import Request, expect
 
 from tests.board.harness import EMMA, JIWOO
 from tests.board.served import Hosted, Served
-from tests.browser.board.visit import CARD, hand_over, visit
+from tests.browser.board.visit import CARD, Visit, hand_over, visit
 from tests.browser.conftest import Console, OpenContext
 
 
@@ -37,6 +37,21 @@ async def test_a_card_changes_hands_and_the_bell_rings(
     await expect(jiwoo.badge).to_have_text("1")
     await expect(jiwoo.card(12)).to_contain_text("담당자: 김지우")
     await expect(emma.badge).to_be_hidden()
+
+
+async def test_a_page_that_only_knows_event_source(
+    served: Hosted, new_context: OpenContext
+) -> None:
+    """`new EventSource("/sse/2")` and `JSON.parse(event.data).message` are all it needs."""
+    jiwoo = await visit(served, new_context, JIWOO)
+    await jiwoo.page.evaluate("""() => new Promise((opened) => {
+        const source = new EventSource("/sse/2");
+        source.onopen = opened;
+        source.onmessage = (event) => { window.told = JSON.parse(event.data).message; };
+    }).then(() => {})""")
+    await asyncio.to_thread(hand_over, served, 12, JIWOO)
+    told = await jiwoo.page.wait_for_function("() => window.told")
+    assert await told.json_value() == "카드의 담당자가 사용자님으로 변경되었습니다."
 
 
 async def test_losing_a_card_is_told_quietly(served: Hosted, new_context: OpenContext) -> None:
@@ -78,7 +93,11 @@ async def test_a_deep_link_opens_the_card_after_the_login(
     served: Hosted, new_context: OpenContext
 ) -> None:
     """From a mail or another program: log in, and there it is; closed, the board remains."""
-    jiwoo = await visit(served, new_context, JIWOO, "/cards/8")
+    context = await new_context(locale="ko-KR")
+    jiwoo = Visit(served, context, await context.new_page())
+    await jiwoo.page.goto(f"{served.address}/cards/8")
+    await jiwoo.page.locator(f'[data-user="{JIWOO}"]').click()
+    await expect(jiwoo.page).to_have_url(f"{served.address}/cards/8")
     await expect(jiwoo.dialog.locator(".mention").first).to_have_text("@Emma Reid")
     await jiwoo.page.keyboard.press("Escape")
     await expect(jiwoo.page).to_have_url(f"{served.address}/")
