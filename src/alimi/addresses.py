@@ -13,8 +13,10 @@ import msgspec
 from alimi.errors import ConfigurationError
 
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{1,32}")
-#: Files that TLS needs, and the name under which this application's traffic runs.
-_OPTIONS = ("prefix", "ca", "cert", "key")
+#: Files that TLS needs.
+_TLS = ("ca", "cert", "key")
+#: And the name under which this application's traffic runs.
+_OPTIONS = ("prefix", *_TLS)
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -31,6 +33,11 @@ class Address(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return str(self)
+
+    @property
+    def names_tls_files(self) -> bool:
+        """Whether whoever wrote it expects encryption."""
+        return not self.options.keys().isdisjoint(_TLS)
 
     def tls(self) -> ssl.SSLContext:
         """Raises ConfigurationError for a file that cannot be read."""

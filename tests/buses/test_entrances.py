@@ -61,6 +61,7 @@ async def refused(node: Node, because: str) -> None:
         ("nats://", "names no server"),
         ("nats://host:port", "names no server"),
         ("valkey://host?db=3", "has no option db"),
+        ("valkey://host?ca=ca.pem", "write valkeys://"),
         ("nats://host?prefix=a.b", "1 to 32 letters"),
         ("nats://host?ca=/nowhere.pem", "cannot be read"),
         ("postgres", "give a postgresql:// URL"),
@@ -137,7 +138,8 @@ async def test_nats_encrypts(opened: Any) -> None:
         two = await opened(make_nats(f"{url}?ca={CERTIFICATE}", "x", Metrics()))
         await two.bus.follow(["2"])
         await two.until_it_hears(one, "2")
-        await refused(await opened(make_nats(url, "x", Metrics())), "verify failed")
+        for stranger in (url, server.url.replace("127.0.0.1", "localhost")):  # also unasked
+            await refused(await opened(make_nats(stranger, "x", Metrics())), "verify failed")
 
 
 async def test_valkey_asks_for_a_password(opened: Any) -> None:

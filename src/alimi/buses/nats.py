@@ -42,7 +42,10 @@ class Dialler:
 
     def __init__(self, address: Address, identity: str) -> None:
         self._address = address
-        self._tls = address.tls()
+        #: What is wrong with it is said at once; else it is made when a server asks for it, for it
+        #: takes 30 ms and a megabyte.
+        expected = address.scheme == "tls" or address.names_tls_files
+        self._tls = address.tls() if expected else None
         self._space = namespace(address.options, identity)
         self._hosts = list(address.hosts)
         random.shuffle(self._hosts)
@@ -57,6 +60,7 @@ class Dialler:
             info = await link.greeting
             self._learn(info)
             if self._address.scheme == "tls" or info.get("tls_required"):
+                self._tls = self._tls or self._address.tls()
                 await link.encrypt(self._tls, host)
             link.introduce(self._address.user, self._address.password)
             await asyncio.shield(link.confirm())

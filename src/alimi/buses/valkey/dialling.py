@@ -11,6 +11,7 @@ from alimi.addresses import Address, namespace, parse
 from alimi.buses.valkey.link import ValkeyLink
 from alimi.buses.valkey.resp import RespWire
 from alimi.carrier import Carrier, Ears, Patience
+from alimi.errors import ConfigurationError
 from alimi.metrics import Metrics
 from alimi.wire import LinkError
 
@@ -34,6 +35,10 @@ class Dialler:
         self._tls: ssl.SSLContext | None = None
         if address.scheme in _ENCRYPTED:
             self._tls = address.tls()
+        elif address.names_tls_files:
+            raise ConfigurationError(
+                "ca, cert and key are for an encrypted bus: write valkeys:// or rediss://"
+            )
         self._space = namespace(address.options, identity)
         self._hosts = list(address.hosts)
         random.shuffle(self._hosts)
