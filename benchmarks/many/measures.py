@@ -67,17 +67,22 @@ async def _transactions(url: str, count: int) -> Figures:
     bank = Bank(url)
     await bank.open()
     try:
-        await bank.rate(nothing, count // 4, 1)  # connections and caches are warm
+        for then in (nothing, bank.within, own_notify):  # connections and caches are warm
+            await bank.rate(then, count // 4, 1)
         one = await _pairs(bank, bank.within, nothing, count, 1)
         five = await _pairs(bank, bank.within, nothing, count, 5)
+        _, least_of_one = await _pairs(bank, insert_only, nothing, count, 1)
+        _, least_of_five = await _pairs(bank, insert_only, nothing, count, 5)
         by_hand = await _pairs(bank, own_notify, insert_only, count, 1)
     finally:
         await bank.close()
     return {
         "C1 transactions of one statement, with a notification, per second": one[0],
         "C1 of one statement, ratio to those without": one[1],
+        "C1 of one statement, ratio with a plain INSERT instead": least_of_one,
         "C1 transactions of five statements, with a notification, per second": five[0],
         "C1 of five statements, ratio to those without": five[1],
+        "C1 of five statements, ratio with a plain INSERT instead": least_of_five,
         "C5 one statement and NOTIFY in it, per second": by_hand[0],
         "C5 NOTIFY in it, ratio to the same without": by_hand[1],
         "C5 ours, beside NOTIFY in it": one[0] / by_hand[0],
