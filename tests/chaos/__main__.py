@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -18,8 +19,8 @@ import msgspec
 from tests.chaos.cluster import BUSES
 from tests.chaos.round import Plan, run
 
-#: Printed of what may be very many.
-SHOWN = 20
+#: Printed of each problem, of which there may be very many.
+SHOWN = 10
 
 
 def main() -> int:
@@ -41,8 +42,11 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="alimi-chaos-") as folder:
         report = asyncio.run(run(Path(folder), plan, say))
-    for finding in report.findings[:SHOWN]:
-        say(str(finding))
+    for problem, times in Counter(each.problem for each in report.findings).items():
+        say(f"{times} times {problem}")
+        some = [str(each) for each in report.findings if each.problem == problem][:SHOWN]
+        for line in some:
+            say(line)
     figures = msgspec.structs.asdict(report.figures)
     counts = {"faults": len(report.faults), "resets": report.resets}
     say(json.dumps({**figures, **counts, "connections": report.connections}))

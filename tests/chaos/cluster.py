@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "sweep_seconds": 0.2,
     "ping_seconds": 2,
     "max_streams_per_recipient": 200,
+    "retention": {"rows": None},  # a long round fills inboxes beyond what is kept otherwise
 }
 
 
