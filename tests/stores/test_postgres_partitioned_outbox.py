@@ -121,7 +121,7 @@ async def test_partitions_change_only_while_nobody_runs(
             await db.execute(change.replace("4", number))
     await db.execute(change)
     store = await opened(postgres_url)
-    assert store._place.here.partitions == 4
+    assert store._open.partitions == store._place.here.partitions == 4
     await store.close()
 
 

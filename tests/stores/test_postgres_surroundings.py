@@ -7,7 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 
-from alimi.stores.postgres import PostgresStore, schema
+from alimi.stores.postgres import PostgresStore, schema, within
 from alimi.stores.postgres.sql import SQL
 from alimi.testing.stores.harness import audit, do, event, ids, settle
 
@@ -96,3 +96,18 @@ async def test_g8_keys_do_not_fill_the_table_of_locks(
         )
         assert await db.fetchval(held) <= 1024
     assert (await store.append([event(key="key-1")]))[0].status == "recorded"
+
+
+async def test_an_open_store_knows_where_it_is(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a transaction on a wrong database only who records next asks anew; no loop is held."""
+
+    def asked(*_: object) -> None:
+        pytest.fail("it asked on another connection, and the loop waited")
+
+    store._place.learn(None)
+    monkeypatch.setattr(within, "look_after", asked)
+    await store.append([event()])
+    assert await store.pending()
+    assert sum(each.notifications for each in await settle(store)) == 1

@@ -97,17 +97,18 @@ class PostgresStore:
     async def append(self, entries: Sequence[Entry]) -> list[Receipt]:
         """Write to the outbox, durably (G1)."""
         parts = self._open
-        return await parts.appender.append(outbox.prepare(entries, self._place.here.partitions))
+        return await parts.appender.append(outbox.prepare(entries, parts.partitions))
 
     async def apply(self, limit: int, followed: Callable[[str], bool] | None = None) -> Applied:
         """Claim entries in order and move them to the inboxes."""
         parts = self._open
-        return await parts.relay.apply(self._place.here.partitions, limit)
+        return await parts.relay.apply(parts.partitions, limit)
 
     async def pending(self) -> bool:
         """Whether `apply` might find something."""
+        parts = self._open
         at_once = time.monotonic() - self._recorded_at < _OWN_SECONDS
-        return await self._open.relay.pending(self._place.here.partitions, at_once=at_once)
+        return await parts.relay.pending(parts.partitions, at_once=at_once)
 
     async def waiting(self) -> Waiting:
         """What is in the outbox, from a real read."""
@@ -181,13 +182,17 @@ class _Parts:
         self.epoch = Epoch()
         self.relay = Relay(self._claims, self.epoch)
         self.roll = Roll()
+        #: Of the outbox; they change only while no store is open.
+        self.partitions = 1
 
     async def meet(self, connection: asyncpg.Connection) -> within.Here:
         """Check the schema; answer where we are."""
         await schema.check(connection)
         await self.epoch.read(connection)
         self._target.is_bracketed |= await connection.fetchval(SQL["has_other_isolation"])
-        return await within.look(connection)
+        here = await within.look(connection)
+        self.partitions = here.partitions
+        return here
 
     async def close(self) -> None:
         """The outbox first: what was accepted is written."""
