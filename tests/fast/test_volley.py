@@ -47,6 +47,13 @@ def fill(end: socket.socket) -> None:
             end.send(b"x" * 10_000)
 
 
+def received(end: socket.socket) -> bytes:
+    """What has come, if anything."""
+    with suppress(BlockingIOError):
+        return end.recv(1_000)
+    return b""
+
+
 def descriptors() -> int:
     """How many this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
@@ -85,8 +92,8 @@ def test_what_the_kernel_did_not_take_in_was_not_sent(ring: Ring, pairs: list[Pa
     five = [mine.fileno() for mine, _ in pairs[:5]]
     assert ring.send(five, b"once") == [4, 4, 4, 0, 0]
     del ring._enter
-    assert ring.send(five, b"twice") == [5] * 5
-    assert [its.recv(100) for _, its in pairs[:5]] == [b"oncetwice"] * 3 + [b"twice"] * 2
+    assert ring.send(five[:1], b"twice") == [5]
+    assert [received(its) for _, its in pairs[:5]] == [b"oncetwice", b"once", b"once", b"", b""]
 
 
 def test_a_ring_that_is_forgotten_holds_no_descriptor(ring: Ring) -> None:
@@ -121,8 +128,8 @@ async def test_a_crowd_is_told_alike_and_the_slow_lose_nothing(
         crowd = [await here.open() for _ in range(24)]
         slow = [await here.open(receive_buffer=4_096, limit=512) for _ in range(2)]
         leaves = await here.open()
-        for turn in range(8):
-            await here.notify(20, filler=1_500)
+        for turn in range(40):
+            await here.notify(4, filler=1_500)  # little enough for one write
             if turn == 3:
                 leaves.writer.transport.abort()
             assert all(sink.backlog < 8_000 + 64 * 1_024 for sink in here.sinks())
