@@ -91,6 +91,16 @@ async def test_a_worker_that_dies_while_it_answers_is_a_missing_one(tmp_path: Pa
     dying.close()
 
 
+async def test_g8_a_worker_that_tells_too_much_is_a_missing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: an answer has a bound in bytes, whoever gives it."""
+    monkeypatch.setattr(gathering, "_MOST_BYTES", 1_000)
+    async with workers(tmp_path, 2) as ((_, first), _):
+        told = await first.collect()
+    assert values(told, "alimi_worker_up") == {"1": 1, "2": 0}
+
+
 async def test_the_next_process_takes_the_dead_ones_place(tmp_path: Path) -> None:
     """A worker that was killed leaves its socket behind."""
     (tmp_path / "1").touch()
