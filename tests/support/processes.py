@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import signal
@@ -72,6 +73,8 @@ class AppProcess:
         }  # fmt: skip
         self._process: ForkServerProcess | None = None
         self._log = log or Path(database).with_suffix(".log")
+        # A life that a failed test has left would be waited for, in vain, when the tests end.
+        atexit.register(AppProcess.close, self)
 
     def start(self, **config: Any) -> None:
         """Begin another life; `wait_ready` says when it can be used."""
