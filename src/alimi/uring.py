@@ -10,6 +10,7 @@ Through ctypes, as nothing else is needed of it.  Containers usually forbid it; 
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
 import socket
@@ -97,7 +98,8 @@ class Ring:
         # What it did not take in, for want of memory, is as if its socket were full.
         self._tail[0] = (tail + taken) % 2**32
         while (self._ready[0] - self._head[0]) % 2**32 < taken:
-            self._enter(0, taken)
+            if self._enter(0, taken) < 0 and ctypes.get_errno() != errno.EINTR:
+                raise OSError(ctypes.get_errno(), "io_uring keeps what it did to itself")
         return self._gather(count, taken)
 
     def _fill(self, descriptors: array[int], data: bytes, at: int) -> None:
