@@ -9,11 +9,11 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from alimi.contrib.sqlalchemy import prepare
-from alimi.kinds import Kind
 from alimi.store import Joined, Recording
 from alimi.stores.sqlite import SQLiteStore
-
-ASSIGNED = Kind("card.assigned", "cards", {"en": "You are now the assignee of card {object.id}."})
+from tests.contrib.assigned import ASSIGNED
+from tests.contrib.postgres_site import Site
+from tests.support.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -64,3 +64,13 @@ async def async_engine(path: Path) -> AsyncIterator[AsyncEngine]:
     engine = prepare(create_async_engine(f"sqlite+aiosqlite:///{path}"))
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+async def site(postgres_server: PostgresServer, postgres_url: str) -> AsyncIterator[Site]:
+    """The application's database, and the store on it, open."""
+    site = Site(postgres_server, postgres_url)
+    await site.store.open()
+    yield site
+    await site.store.close()
+    site.ask("DROP TABLE card")  # so that the database serves the next test, too

@@ -11,14 +11,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
-from alimi import (
-    Alimi,
-    Identity,
-    InvalidInput,
-    KeyConflict,
-    NotFound,
-    TransactionError,
-)
+from alimi import Alimi, Identity, InvalidInput, KeyConflict, NotFound, TransactionError
 from alimi.errors import InvalidCursor, UnknownTransaction, WithinMissing
 from tests.facade.open_stream import TEXT, OpenStream, assigned
 

@@ -7,11 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from alimi import (
-    Alimi,
-    Identity,
-    InvalidInput,
-)
+from alimi import Alimi, Identity, InvalidInput
 from tests.facade.open_stream import OpenStream, assigned
 
 
