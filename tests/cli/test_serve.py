@@ -229,6 +229,6 @@ def test_a_node_that_is_told_to_stop_serves_until_balancers_have_seen_it(
     with connection:
         assert [event.event for event in events] == ["hello"]
     assert server.get("/healthz")[0] == 200
-    server.background.process.kill()
+    assert server.stop(signal.SIGINT) == 0
     impatient = terminal.serve("--drain-delay-seconds", "600")
     assert impatient.stop(signal.SIGINT) == 0

@@ -45,11 +45,14 @@ class Server(uvicorn.Server):
         self._alimi = alimi
         self._ready = ready
         self._delay: float | None = None
+        self._draining: asyncio.Future[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Remember who asks: at a terminal nobody waits for a balancer."""
+        """Remember who asks: at a terminal nobody waits for a balancer, even if another did."""
         if sig == signal.SIGINT:
             self._delay = 0
+            if self._draining is not None:
+                self._draining.get_loop().call_soon_threadsafe(self._draining.cancel)
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -60,7 +63,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn would wait for open streams before anybody tells them: they hear it first."""
-        await self._alimi.drain(self._delay)
+        self._draining = asyncio.ensure_future(self._alimi.drain(self._delay))
+        await asyncio.wait([self._draining])
         await super().shutdown(sockets)
         # Not later: leaving `serve`, uvicorn raises the signal again.
         await self._alimi.close()
