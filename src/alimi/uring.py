@@ -83,7 +83,8 @@ class Ring:
     def send(self, descriptors: Sequence[int], data: bytes) -> list[int]:
         """What the kernel took of `data` for each: bytes, or minus an errno; never waits.
 
-        -1 is nobody's descriptor, and gets -EBADF.
+        -1 is nobody's descriptor, and gets -EBADF.  Raises OSError when the ring is broken: then it
+        is not known who got what.
         """
         took: list[int] = []
         for start in range(0, len(descriptors), ENTRIES):

@@ -32,16 +32,25 @@ class Volley:
         """`Sink.write` for each; answers the number and the backlog of those who have one."""
         if len(sinks) < _FEW or not self._wanted or (ring := self._open()) is None:
             return [(n, unsent) for n, sink in enumerate(sinks) if (unsent := sink.write(data))]
-        return _at_once(ring, sinks, data)
+        try:
+            return _at_once(ring, sinks, data)
+        except OSError as error:  # who got it is not known: they come back with their cursor
+            self._do_without(error)
+            for sink in sinks:
+                sink.close(abort=True)
+            return []
 
     def _open(self) -> Ring | None:
         if self._ring is None:
             try:
                 self._ring = importlib.import_module("alimi.uring").Ring()
             except (OSError, ImportError) as error:
-                self._wanted = False
-                logger.debug("alimi: readers are written to one by one: no io_uring: %s", error)
+                self._do_without(error)
         return self._ring
+
+    def _do_without(self, error: Exception) -> None:
+        self._wanted, self._ring = False, None
+        logger.debug("alimi: readers are written to one by one: no io_uring: %s", error)
 
 
 def _at_once(ring: Ring, sinks: Sequence[Sink], data: bytes) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import socket
 from collections.abc import Iterator
@@ -94,6 +95,24 @@ def test_what_the_kernel_did_not_take_in_was_not_sent(ring: Ring, pairs: list[Pa
     del ring._enter
     assert ring.send(five[:1], b"twice") == [5]
     assert [received(its) for _, its in pairs[:5]] == [b"oncetwice", b"once", b"once", b"", b""]
+
+
+def test_who_may_or_may_not_have_got_it_comes_back(ring: Ring) -> None:
+    """G5: a ring that breaks in the middle ends its readers, and the next are told one by one."""
+
+    def broken(submit: int, wait: int) -> int:
+        ctypes.set_errno(errno.EBADFD)
+        return submit or -1
+
+    ring._enter = broken  # type: ignore[method-assign]
+    volley = Volley(wanted=True)
+    volley._ring = ring
+    sinks = [HandSink() for _ in range(20)]
+    assert volley.write(sinks, b"four") == []
+    assert all(sink.aborted for sink in sinks)
+    others = [HandSink() for _ in range(20)]
+    volley.write(others, b"four")
+    assert all(sink.sent == b"four" for sink in others)
 
 
 def test_a_ring_that_is_forgotten_holds_no_descriptor(ring: Ring) -> None:
