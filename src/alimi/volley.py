@@ -35,7 +35,8 @@ class Volley:
         try:
             return _at_once(ring, sinks, data)
         except OSError as error:  # who got it is not known: they come back with their cursor
-            self._do_without(error)
+            logger.warning("alimi: io_uring broke (%s): %d readers come back", error, len(sinks))
+            self._wanted, self._ring = False, None
             for sink in sinks:
                 sink.close(abort=True)
             return []
@@ -45,12 +46,9 @@ class Volley:
             try:
                 self._ring = importlib.import_module("alimi.uring").Ring()
             except (OSError, ImportError) as error:
-                self._do_without(error)
+                self._wanted = False
+                logger.debug("alimi: readers are written to one by one: no io_uring: %s", error)
         return self._ring
-
-    def _do_without(self, error: Exception) -> None:
-        self._wanted, self._ring = False, None
-        logger.debug("alimi: readers are written to one by one: no io_uring: %s", error)
 
 
 def _at_once(ring: Ring, sinks: Sequence[Sink], data: bytes) -> list[tuple[int, int]]:
