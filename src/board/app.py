@@ -13,14 +13,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from alimi import Identity
-from board import pages, sessions
+from board import pages
 from board.api import archive, cards, comments, session, streams
 from board.api import board as board_api
-from board.api.asking import locale_of
+from board.api.asking import identify, locale_of
 from board.board import Board
 from board.guard import LIBRARY, Guard
 from board.problems import Problem
-from board.sessions import COOKIE
 from board.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
@@ -57,8 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _who(board: Board) -> Any:
     async def who(request: _HasCookies) -> Identity | None:
-        member = await board.member(request.cookies.get(COOKIE))
-        return None if member is None else sessions.identity(member)
+        return await identify(board, request.cookies)
 
     return who
 

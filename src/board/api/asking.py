@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
+from alimi import Identity
+from board import sessions
 from board.board import Board
 from board.etags import Expected
 from board.problems import Problem
@@ -47,6 +50,12 @@ def check_page(page_user: str | None, member: Member) -> None:
 
 
 Asker = Annotated[Member, Depends(_asker)]
+
+
+async def identify(board: Board, cookies: Mapping[str, str]) -> Identity | None:
+    """Whose inbox these cookies open, as Alimi asks."""
+    member = await board.member(cookies.get(COOKIE))
+    return None if member is None else sessions.identity(member)
 
 
 def _expected(if_match: Annotated[str | None, Header()] = None) -> Expected:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
 from board import sessions
-from board.api.asking import Asker, TheBoard
+from board.api.asking import Asker, TheBoard, identify
 from board.problems import Problem
 
 router = APIRouter(tags=["stream"])
@@ -21,5 +22,7 @@ async def stream(
     """One's own notifications, as they come; text/event-stream."""
     if user_id != str(asker.id):
         raise Problem(403, "not_yours")
-    response: Response = board.alimi.stream(request, sessions.identity(asker))
+    response: Response = board.alimi.stream(
+        request, sessions.identity(asker), ask_again=partial(identify, board, request.cookies)
+    )
     return response
