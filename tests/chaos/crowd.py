@@ -97,6 +97,7 @@ class Crowd(Round):
     async def calm_down(self) -> None:
         """Everybody finishes, no page misbehaves any more, and nothing stays put away."""
         await self.rest()
+        self._client.timeout = httpx.Timeout(PATIENCE)  # nothing is frozen any more, only busy
         for task in self._tricks:
             task.cancel()
         await asyncio.gather(*self._tricks, return_exceptions=True)
