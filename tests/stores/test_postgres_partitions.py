@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -106,6 +107,24 @@ async def test_g5_a_part_is_dropped_truthfully(
     await deliver(store, event("ben"))
     assert len(await rows(store, "ben")) == 1
     await audit(store, "anna", "ben", "cho")
+
+
+@pytest.mark.parametrize("action", ["read", "archive", "delete"])
+@pytest.mark.parametrize("target", ["ids", "at", "upto"])
+async def test_g6_a_mark_meets_one_part(
+    store: PostgresStore, db: asyncpg.Connection, action: Any, target: str
+) -> None:
+    """G6: rows that lie at the same place of two parts by time are told apart by every mark."""
+    now = now_ms()
+    await db.execute("SELECT alimi_split_by_time($1)", [now - 60 * DAY, now - DAY, now + DAY])
+    old, new = event(created_at=now - 2 * DAY), event()
+    await deliver(store, old, new)
+    places = await db.fetch("SELECT ctid::text FROM alimi_notifications")
+    assert len(set(places)) == 1
+    marked = await do(store, action, **{target: (old.id,) if target == "ids" else 1})
+    assert (marked.count, marked.ids) == (1, (old.id,))
+    assert marked.counts == Counts(unread=1, unseen=1)
+    await audit(store)
 
 
 async def test_a_part_is_dropped_while_nodes_write(
