@@ -21,6 +21,7 @@ from playwright.async_api import (
     Error,
     Page,
     ViewportSize,
+    expect,
 )
 
 from tests.support import chromium
@@ -28,6 +29,9 @@ from tests.support import chromium
 HERE = Path(__file__).parent
 DESKTOP = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
+#: One patience for all that a page is expected to do, also on a machine with much else to do.
+PATIENCE_MS = 10_000
+expect.set_options(timeout=PATIENCE_MS)
 OpenContext = Callable[..., Awaitable[BrowserContext]]
 
 
@@ -98,7 +102,8 @@ async def new_context(browser: Browser, console: Console) -> AsyncIterator[OpenC
         async def open_context(**options: Any) -> BrowserContext:
             defaults = {"locale": "en-US", "timezone_id": "UTC", "viewport": DESKTOP}
             context = await browser.new_context(**{**defaults, **options})
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(PATIENCE_MS)
+            context.set_default_navigation_timeout(3 * PATIENCE_MS)
             console.listen(context)
             opened.push_async_callback(close_context, context)
             return context

@@ -32,7 +32,7 @@ async def test_restart_of_the_server_under_an_open_page(
     await expect(page.locator("alimi-bell")).to_have_attribute("state", "retry")
     server.inbox("2").add("While it was away", url="/cards/1")
     await server.start()
-    await expect(badge(page)).to_have_text("1", timeout=10_000)
+    await expect(badge(page)).to_have_text("1")
     await expect(page.locator("alimi-bell .toast")).to_contain_text("While it was away")
     await expect(page.locator("alimi-bell")).to_have_attribute("state", "live")
 

@@ -51,7 +51,7 @@ async def test_news_under_a_modal_dialog(server: FakeAlimi, visitor: Visitor) ->
     await toast.get_by_role("button", name="Close").click()
     await expect(toast).to_have_count(0)
     server.notify("2", "Above it all")
-    await expect(page.get_by_role("status")).to_contain_text("Above it all", timeout=10_000)
+    await expect(page.get_by_role("status")).to_contain_text("Above it all")
     assert await heard(page)
     close = toast.get_by_role("button", name="Close")
     await close.focus()

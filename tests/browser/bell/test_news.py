@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from playwright.async_api import expect
 
 from tests.browser.bell.fake_alimi import FakeAlimi
@@ -41,7 +43,10 @@ async def test_what_is_withdrawn_goes_everywhere(server: FakeAlimi, visitor: Vis
     A quiet row is not counted by the pill either.
     """
     fill(server, 3)
+    await visitor.context.clock.install()
     page = await visitor.open()
+    # What is to be spoken waits for a moment, which here is as long as it takes.
+    await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=20))
     toasts = page.locator("alimi-bell .toast")
     withdrawn = server.notify("2", "Withdrawn")
     server.retract("2", withdrawn)
@@ -55,7 +60,9 @@ async def test_what_is_withdrawn_goes_everywhere(server: FakeAlimi, visitor: Vis
     )
     await expect(toasts).to_have_count(1)
     await expect(toasts).to_contain_text("Stays")
+    await page.clock.run_for(1_000)
     await expect(page.locator("alimi-bell [role=status]")).to_have_text("1 new. Stays")
+    await page.clock.resume()
     await page.locator("alimi-bell .bell").click()
     await expect(rows(page)).to_have_count(5)
     await page.keyboard.press("ArrowDown")
