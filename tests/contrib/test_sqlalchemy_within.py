@@ -1,51 +1,31 @@
 """Recording inside a SQLAlchemy transaction: one fate for the application's rows and ours (G2)."""
 
-import asyncio
-import inspect
-import sqlite3
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, ForeignKey, create_engine, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import ForeignKey, create_engine, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
-    async_scoped_session,
     async_sessionmaker,
-    create_async_engine,
 )
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
     Session,
     mapped_column,
-    scoped_session,
     sessionmaker,
 )
 
 from alimi.contrib.sqlalchemy import prepare, run, run_sync
 from alimi.contrib.sqlalchemy.transactions import JoinedConnection
 from alimi.errors import ForeignDatabase, NoTransaction, UnknownTransaction, UnpreparedEngine
-from alimi.model import PageQuery
-from alimi.store import Joined, Recording
 from alimi.stores.sqlite import SQLiteStore
-
-Record = Callable[[Joined], Recording]
-Assignees = Callable[[], list[int | None]]
-WAYS = [
-    "AsyncSession",
-    "AsyncConnection",
-    "async_scoped_session",
-    "Session",
-    "Connection",
-    "scoped_session",
-]
-every_way = pytest.mark.parametrize("way", WAYS)
+from tests.contrib.postgres_ways import settle
+from tests.contrib.sqlalchemy_ways import NEWS, Assignees, Record, assign, every_way, inbox, opened
 
 
 class Base(DeclarativeBase):
@@ -56,54 +36,6 @@ class Card(Base):
     __tablename__ = "card"
     id: Mapped[int] = mapped_column(primary_key=True)
     assignee: Mapped[int | None] = mapped_column(ForeignKey("card.id"))
-
-
-async def settle(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
-
-
-@asynccontextmanager
-async def opened(
-    way: str, path: Path, *, prepared: bool = True, **options: Any
-) -> AsyncIterator[Any]:
-    """A session or connection of each type, not begun, on an engine of its own."""
-    is_async = way.lower().startswith("async")
-    driver = "sqlite+aiosqlite" if is_async else "sqlite"
-    make: Any = create_async_engine if is_async else create_engine
-    engine = make(f"{driver}:///{path}", **options)
-    if prepared:
-        assert prepare(engine) is engine
-    makers: dict[str, Callable[[], Any]] = {
-        "AsyncSession": lambda: AsyncSession(engine),
-        "AsyncConnection": engine.connect,
-        "async_scoped_session": lambda: async_scoped_session(
-            async_sessionmaker(engine), asyncio.current_task
-        ),
-        "Session": lambda: Session(engine),
-        "Connection": engine.connect,
-        "scoped_session": lambda: scoped_session(sessionmaker(engine)),
-    }
-    within = await settle(makers[way]())
-    try:
-        yield within
-    finally:
-        await settle(within.close())
-        await settle(engine.dispose())
-
-
-async def assign(within: Any, assignee: int) -> None:
-    await settle(within.execute(text(f"UPDATE card SET assignee = {assignee}")))
-
-
-async def inbox(store: SQLiteStore) -> list[str]:
-    """What recipient 2 has, after the relay's work."""
-    applied = await store.apply(100)
-    assert applied.dead == 0
-    page = await store.page("2", PageQuery())
-    return [row.content.texts["en"] for row in page.items]
-
-
-NEWS = ["You are now the assignee of card 1."]
 
 
 @every_way
@@ -323,101 +255,3 @@ def test_the_connection_answers_plain_tuples(path: Path) -> None:
         connection.rollback()
         assert not joined.in_transaction
     engine.dispose()
-
-
-# Another process writes as well.
-
-WRITER = """
-import sqlite3, sys
-db = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
-for line in sys.stdin:
-    print("trying", flush=True)
-    db.execute("INSERT INTO card (assignee) VALUES (9)")
-    print("done", flush=True)
-"""
-
-
-class Writer:
-    """Another process with a connection to the same file."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    async def start(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"go\n")
-        await self._hears("trying")
-
-    async def done(self) -> None:
-        await self._hears("done")
-
-    async def _hears(self, word: str) -> None:
-        assert self._process.stdout is not None
-        assert (await self._process.stdout.readline()).decode().strip() == word
-
-
-@pytest.fixture
-async def writer(path: Path) -> AsyncIterator[Writer]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", WRITER, str(path),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    yield Writer(process)
-    assert process.stdin is not None
-    process.stdin.close()
-    assert await process.wait() == 0
-
-
-@every_way
-async def test_read_then_write_while_another_process_writes(
-    way: str, path: Path, store: SQLiteStore, record: Record, assignees: Assignees, writer: Writer
-) -> None:
-    """G2: a transaction that reads first has its turn from its beginning; the other one waits."""
-    async with opened(way, path) as within:
-        await settle(within.execute(text("SELECT * FROM card")))
-        await writer.start()
-        await assign(within, 2)
-        await run(within, record)
-        await settle(within.commit())
-        await writer.done()
-    assert assignees() == [2, 9]
-    assert await inbox(store) == NEWS
-
-
-async def test_read_then_write_fails_without_immediate(
-    path: Path, store: SQLiteStore, writer: Writer
-) -> None:
-    """What `prepare` is for: with a stale snapshot no waiting helps, the write fails at once."""
-    async with opened("Session", path) as session:
-        session.connection(execution_options={"sqlite_begin": "DEFERRED"})
-        session.execute(text("SELECT * FROM card"))
-        await writer.start()
-        await writer.done()
-        with pytest.raises(OperationalError, match="locked"):
-            await assign(session, 2)
-        session.rollback()
-        await assign(session, 2)
-        session.commit()
-
-
-async def test_a_reader_keeps_out_of_the_queue(path: Path, store: SQLiteStore) -> None:
-    """Work that only reads goes on while somebody holds the write lock."""
-    async with opened("AsyncConnection", path) as writing, opened("AsyncSession", path) as session:
-        await assign(writing, 2)
-        await session.connection(execution_options={"sqlite_begin": "DEFERRED"})
-        assert (await session.execute(text("SELECT assignee FROM card"))).scalar() is None
-        await session.commit()
-
-
-async def test_a_lock_that_is_not_had_is_the_driver_s_error(path: Path, store: SQLiteStore) -> None:
-    """BEGIN waits as long as the timeout of the engine says; the connection works again later."""
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    async with opened("Connection", path, connect_args={"timeout": 0}) as connection:
-        assert isinstance(connection, Connection)
-        with pytest.raises(OperationalError, match="locked"):
-            await assign(connection, 2)
-        holder.execute("ROLLBACK")
-        await assign(connection, 2)
-        connection.commit()
-    holder.close()
