@@ -30,7 +30,6 @@ LANGUAGE plpgsql VOLATILE SET lock_timeout = '5s' AS $$
 DECLARE
     inbox alimi_inboxes%ROWTYPE;
     rows tid[];
-    names text[];
     before record;
     after record;
 BEGIN
@@ -58,39 +57,44 @@ BEGIN
     END IF;
 
     IF p_ids IS NOT NULL THEN
-        SELECT array_agg(ctid), array_agg(id) INTO rows, names FROM alimi_notifications
-        WHERE recipient = p_recipient AND id = ANY (p_ids) AND deleted_at IS NULL
-            AND alimi_eligible(p_action, read_at, archived_at);
+        rows := ARRAY(
+            SELECT ctid FROM alimi_notifications
+            WHERE recipient = p_recipient AND id = ANY (p_ids) AND deleted_at IS NULL
+                AND alimi_eligible(p_action, read_at, archived_at));
     ELSIF p_at IS NOT NULL THEN
-        SELECT array_agg(ctid), array_agg(id) INTO rows, names FROM alimi_notifications
-        WHERE recipient = p_recipient AND version = p_at AND deleted_at IS NULL
-            AND alimi_eligible(p_action, read_at, archived_at);
+        rows := ARRAY(
+            SELECT ctid FROM alimi_notifications
+            WHERE recipient = p_recipient AND version = p_at AND deleted_at IS NULL
+                AND alimi_eligible(p_action, read_at, archived_at));
     ELSIF p_action = 'unarchive' THEN
-        SELECT array_agg(ctid), array_agg(id) INTO rows, names FROM alimi_notifications
-        WHERE recipient = p_recipient AND content_version <= p_upto AND deleted_at IS NULL
-            AND archived_at IS NOT NULL;
+        rows := ARRAY(
+            SELECT ctid FROM alimi_notifications
+            WHERE recipient = p_recipient AND content_version <= p_upto AND deleted_at IS NULL
+                AND archived_at IS NOT NULL);
     ELSE
         -- Newest first, and of the unread no more than there are: who has read nearly everything
         -- does not walk the whole inbox for the rest.
-        SELECT array_agg(place), array_agg(id) INTO rows, names FROM (
-            SELECT ctid AS place, id FROM alimi_notifications
+        rows := ARRAY(
+            SELECT ctid FROM alimi_notifications
             WHERE recipient = p_recipient AND content_version <= p_upto AND deleted_at IS NULL
                 AND archived_at IS NULL AND alimi_eligible(p_action, read_at, archived_at)
             ORDER BY content_version DESC
-            LIMIT CASE WHEN p_action = 'read' THEN inbox.unread END
-        ) AS newest;
+            LIMIT CASE WHEN p_action = 'read' THEN inbox.unread END);
     END IF;
-    IF rows IS NULL THEN
+    IF cardinality(rows) = 0 THEN
         RETURN;
     END IF;
 
-    -- Found by their places, which are quickest.  Where the table is in parts a place is one in each
-    -- of them, so the ids say which is meant.
+    -- Found by their places, which is quickest, and looked at again: where the table is in parts by
+    -- time a place is one in each of them.
     SELECT count(*) FILTER (WHERE archived_at IS NULL AND read_at IS NULL) AS unread,
         count(*) FILTER (WHERE archived_at IS NULL AND seen_at IS NULL
             AND content_version > inbox.seen_upto) AS unseen
     INTO before FROM alimi_notifications
-    WHERE recipient = p_recipient AND ctid = ANY (rows) AND id = ANY (names);
+    WHERE recipient = p_recipient AND ctid = ANY (rows) AND deleted_at IS NULL
+        AND alimi_eligible(p_action, read_at, archived_at)
+        AND (id = ANY (p_ids) OR version = p_at OR content_version <= p_upto
+            AND (archived_at IS NULL OR p_action = 'unarchive'));
 
     o_version := inbox.version + 1;
     WITH changed AS (
@@ -110,7 +114,10 @@ BEGIN
             category = CASE p_action WHEN 'delete' THEN '' ELSE category END,
             about = CASE p_action WHEN 'delete' THEN NULL ELSE about END,
             expires_at = CASE p_action WHEN 'delete' THEN NULL ELSE expires_at END
-        WHERE recipient = p_recipient AND ctid = ANY (rows) AND id = ANY (names)
+        WHERE recipient = p_recipient AND ctid = ANY (rows) AND deleted_at IS NULL
+            AND alimi_eligible(p_action, read_at, archived_at)
+            AND (id = ANY (p_ids) OR version = p_at OR content_version <= p_upto
+                AND (archived_at IS NULL OR p_action = 'unarchive'))
         RETURNING id, content_version, seen_at, read_at, archived_at, deleted_at
     )
     SELECT count(*) AS count, count(deleted_at) AS deleted,
