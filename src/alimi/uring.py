@@ -137,7 +137,6 @@ def _demand_leave() -> None:
     """Raises OSError where it cannot be had, without asking where asking could end the process."""
     if sys.platform != "linux" or sys.byteorder != "little":
         raise OSError("only on Linux")
-    if (
-        "\nSeccomp:\t0\n" not in _STATUS.read_text()
-    ):  # a filter may kill who makes a call that it does not know
+    # A filter may kill who makes a call that it does not know.
+    if "\nSeccomp:\t0\n" not in _STATUS.read_text():
         raise OSError("this process runs under a filter of system calls")

@@ -30,10 +30,12 @@ class Volley:
 
     def write(self, sinks: Sequence[Sink], data: bytes) -> list[tuple[int, int]]:
         """`Sink.write` for each; answers the number and the backlog of those who have one."""
-        if len(sinks) < _FEW or not self._wanted or (ring := self._open()) is None:
+        descriptors = [sink.descriptor for sink in sinks] if self._wanted else []
+        few = len(sinks) < _FEW or max(descriptors, default=-1) < 0
+        if few or (ring := self._open()) is None:
             return [(n, unsent) for n, sink in enumerate(sinks) if (unsent := sink.write(data))]
         try:
-            return _at_once(ring, sinks, data)
+            return _at_once(ring, sinks, descriptors, data)
         except OSError as error:  # who got it is not known: they come back with their cursor
             logger.warning("alimi: io_uring broke (%s): %d readers come back", error, len(sinks))
             self._wanted, self._ring = False, None
@@ -51,9 +53,11 @@ class Volley:
         return self._ring
 
 
-def _at_once(ring: Ring, sinks: Sequence[Sink], data: bytes) -> list[tuple[int, int]]:
+def _at_once(
+    ring: Ring, sinks: Sequence[Sink], descriptors: Sequence[int], data: bytes
+) -> list[tuple[int, int]]:
     chunk = as_chunk(data)
-    results = ring.send([sink.descriptor for sink in sinks], chunk)
+    results = ring.send(descriptors, chunk)
     if results.count(len(chunk)) == len(results):
         return []
     rest = ((n, result) for n, result in enumerate(results) if result != len(chunk))

@@ -107,10 +107,11 @@ def test_who_may_or_may_not_have_got_it_comes_back(ring: Ring) -> None:
     ring._enter = broken  # type: ignore[method-assign]
     volley = Volley(wanted=True)
     volley._ring = ring
-    sinks = [HandSink() for _ in range(20)]
+    sinks, others = [HandSink() for _ in range(20)], [HandSink() for _ in range(20)]
+    for sink in (*sinks, *others):
+        sink.descriptor = 99
     assert volley.write(sinks, b"four") == []
     assert all(sink.aborted for sink in sinks)
-    others = [HandSink() for _ in range(20)]
     volley.write(others, b"four")
     assert all(sink.sent == b"four" for sink in others)
 
@@ -124,6 +125,15 @@ def test_a_ring_that_is_forgotten_holds_no_descriptor(ring: Ring) -> None:
     assert descriptors() == before
 
 
+def test_no_ring_is_made_for_those_who_cannot_use_it() -> None:
+    """TLS, and streams over plain ASGI, are written to as ever."""
+    volley = Volley(wanted=True)
+    sinks = [HandSink() for _ in range(100)]
+    assert volley.write(sinks, b"four") == []
+    assert all(sink.sent == b"four" for sink in sinks)
+    assert volley._ring is None
+
+
 @pytest.mark.parametrize("line", ["Seccomp:\t2\n", ""], ids=["filtered", "unknown"])
 def test_under_a_filter_of_system_calls_nothing_is_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
@@ -134,6 +144,7 @@ def test_under_a_filter_of_system_calls_nothing_is_tried(
     monkeypatch.setattr(uring, "_STATUS", status)
     monkeypatch.setattr("alimi.uring.ctypes.CDLL", None)
     sinks = [HandSink(slow=True) for _ in range(100)]
+    sinks[0].descriptor = 99
     assert Volley(wanted=True).write(sinks, b"four") == [(number, 4) for number in range(100)]
 
 
