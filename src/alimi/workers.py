@@ -184,12 +184,11 @@ class _Supervisor:
     def _look(self) -> None:
         """One turn: start what is due, wait for news, take them."""
         now = time.monotonic()
-        if self._kill_at is None:
-            for slot in self._slots:
-                if slot.pid is None and slot.due_at <= now:
-                    self._start(slot)
-        elif now >= self._kill_at:
+        if self._kill_at is not None and now >= self._kill_at:
             self._kill()
+        for slot in self._slots:
+            if self._kill_at is None and slot.pid is None and slot.due_at <= now:
+                self._start(slot)
         for slot in self._wait():
             self._hear(slot)
         for number in self._signals():

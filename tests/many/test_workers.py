@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -58,8 +59,9 @@ class Parent:
 
 
 def is_gone(pid: int) -> bool:
-    """Ended, whoever has to reap it."""
-    return state(pid) in {"", "Z"}
+    """Ended, whoever has to reap it; with its other threads, which hold the sockets as well."""
+    threads = list(Path(f"/proc/{pid}").glob("task/*"))
+    return len(threads) <= 1 and state(pid) in {"", "Z"}
 
 
 @pytest.fixture
@@ -142,7 +144,13 @@ def test_a_worker_whose_loop_hangs_is_replaced(start: Callable[..., Parent]) -> 
     parent = start("1", "hanging")
     parent.wait_ready()
     _, pid = parent.ask()
-    wait_until(lambda: parent.ask()[1] != pid, "another")
+
+    def another_answers() -> bool:
+        with contextlib.suppress(ConnectionError, ValueError):  # it was killed while it answered
+            return parent.ask()[1] != pid
+        return False
+
+    wait_until(another_answers, "another")
     parent.process.terminate()
     status, log = parent.wait()
     assert status == 0
@@ -192,6 +200,15 @@ def test_a_machine_that_cannot_fork_now_is_asked_again(start: Callable[..., Pare
     assert (
         f"worker {killed} was not started: Resource temporarily unavailable; it is started" in log
     )
+
+
+def test_a_machine_that_cannot_fork_at_the_start_ends_all(start: Callable[..., Parent]) -> None:
+    """As any other worker that cannot start: in one line, and the others are not begun."""
+    status, log = start("2", "poorest").wait()
+    (line,) = log.splitlines()
+    assert status == 1
+    assert line.startswith("alimi: worker 1 was not started: Resource temporarily unavailable")
+    assert line.endswith("cannot be kept running: all stop")
 
 
 def test_workers_do_not_outlive_their_parent(start: Callable[..., Parent]) -> None:

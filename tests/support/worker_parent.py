@@ -1,9 +1,9 @@
 """A parent with workers that answer their number, for the tests of `run_workers`.
 
-    python worker_parent.py COUNT [stubborn|failing|hanging|poor]
+    python worker_parent.py COUNT [stubborn|failing|hanging|poor|poorest]
 
 It prints its port once all are ready.  A connection is answered "NUMBER PID"; who sends `die` kills
-the worker.  On a poor machine the next fork fails once all are ready.
+the worker.  On a poor machine the next fork fails once all are ready, on the poorest the first.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ def fail_one_fork() -> None:
 def main() -> int:
     count, how = int(sys.argv[1]), (sys.argv[2:] or [""])[0]
     logging.basicConfig(format="%(message)s")
+    if how == "poorest":
+        fail_one_fork()
     if how == "hanging":
         workers._HUNG_SECONDS = 0.5
     bound = socket.create_server(("127.0.0.1", 0))
