@@ -27,6 +27,11 @@ def signed(claims: dict[str, Any], secret: bytes = NEW, algorithm: str = "HS256"
     return jwt.encode(claims, secret, algorithm=algorithm)
 
 
+def told(text: str) -> str:
+    """The name of a case: the same in every process of a run, whenever that has begun."""
+    return text[:8]
+
+
 def request(**headers: str) -> Request:
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     return Request({"type": "http", "method": "GET", "path": "/", "headers": raw})
@@ -77,6 +82,7 @@ def test_both_secrets_are_good_while_they_are_rotated(secret: bytes) -> None:
         "…",
         "",
     ],
+    ids=told,
 )
 def test_g7_a_token_that_is_not_signed_for_us_and_in_its_time_is_nobodys(token: str) -> None:
     """G7: there is no way in but a valid HS256 token with sub, aud and exp; and no exception."""
@@ -140,6 +146,7 @@ def test_a_token_for_nobody_is_not_made() -> None:
         (signed({**GOOD, "locale": 3}), "locale"),
         (signed({**GOOD, "x": "x" * tokens.MAX_TOKEN}), "longer"),
     ],
+    ids=told,
 )
 def test_the_log_says_why_a_token_was_refused(
     token: str, reason: str, caplog: pytest.LogCaptureFixture
