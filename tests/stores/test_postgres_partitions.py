@@ -121,7 +121,8 @@ async def test_g6_a_mark_meets_one_part(
     await deliver(store, old, new)
     places = await db.fetch("SELECT ctid::text FROM alimi_notifications")
     assert len(set(places)) == 1
-    marked = await do(store, action, **{target: (old.id,) if target == "ids" else 1})
+    which: dict[str, Any] = {target: (old.id,) if target == "ids" else 1}
+    marked = await do(store, action, **which)
     assert (marked.count, marked.ids) == (1, (old.id,))
     assert marked.counts == Counts(unread=1, unseen=1)
     await audit(store)
