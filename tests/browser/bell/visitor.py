@@ -70,7 +70,8 @@ def badge(page: Page) -> Any:
 
 
 def rows(page: Page) -> Any:
-    return page.locator("alimi-bell .row")
+    """The rows of an open panel; a closed one still holds those that it showed."""
+    return page.locator("alimi-bell .panel:is(:popover-open, [open]) .row")
 
 
 async def focused(page: Page) -> str:
