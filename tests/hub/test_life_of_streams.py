@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 from pathlib import Path
 
 import msgspec
@@ -243,6 +244,21 @@ async def test_a_drain_says_bye_with_different_delays(tmp_path: Path) -> None:
             delays.add(reader._decoder.retry)
         assert len(delays) > 10
         assert node.hub.refusal("2") == "drain"
+
+
+async def test_a_drain_of_ten_thousand_is_spread_and_bounded(tmp_path: Path) -> None:
+    """G8: a fiftieth in one go and others' turns between; who does not go is cut in the end."""
+    async with a_node(tmp_path, max_streams=10_000) as node:
+        sinks = [(await open_quickly(node, str(number % 500)))[1] for number in range(10_000)]
+        drain = asyncio.create_task(node.hub.drain(0.5))
+        ended = [0]
+        while not drain.done():
+            ended.append(sum(sink.closed for sink in sinks))
+            await asyncio.sleep(0)
+        steps = [after - before for before, after in itertools.pairwise(ended)]
+        assert max(steps) <= 10_000 / 50
+        assert sum(steps) == 10_000
+        assert all(sink.aborted for sink in sinks)
 
 
 async def test_a_signal_to_a_reader_behind_is_dropped_and_counted(tmp_path: Path) -> None:
