@@ -71,12 +71,7 @@ def gap(changes: Changes) -> Literal["floor", "ahead"] | None:
     return "ahead" if changes.after > changes.head else None
 
 
-def render(changes: Changes, *, base: int, shown: Container[int], locales: Sequence[str]) -> bytes:
-    """All blocks of one read, joined; see `render_some`."""
-    return render_some(changes, base=base, shown=shown, locales=locales)[0]
-
-
-def render_some(
+def render(
     changes: Changes,
     *,
     base: int,

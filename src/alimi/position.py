@@ -169,7 +169,7 @@ class Frames:
 
     def _render(self, place: Position) -> tuple[bytes, Position]:
         changes, start = self.changes, place.cursor
-        body, cursor = frames.render_some(
+        body, cursor = frames.render(
             changes,
             base=place.base,
             shown=place.shown,

@@ -15,7 +15,7 @@ from alimi.settings import Settings
 from alimi.testing.faults import POINTS, Point
 from tests.buses.listening import counted, listen
 from tests.support.nats import NatsServer
-from tests.support.processes import AppProcess
+from tests.support.processes import AppProcess, ready
 
 #: It relays nothing itself: what it shows was written by the one that died.
 NO_RELAY = Settings(
@@ -28,12 +28,10 @@ def mortal(tmp_path: Path, postgres_url: str, nats_server: NatsServer) -> Iterat
     """A node with every crash point in place."""
     log = tmp_path / "log"
     app = AppProcess(postgres_url, server="uvicorn-fast", log=log, faults=True, bus=nats_server.url)
-    app.start()
-    try:
-        app.wait_ready()
+    with ready(app):
+        # Ready is also who has no bus yet, and then has nobody to tell.
+        app.wait_metric('alimi_bus_connected{bus="nats"}', 1)
         yield app
-    finally:
-        app.close()
 
 
 @pytest.mark.parametrize(

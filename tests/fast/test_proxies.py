@@ -129,7 +129,7 @@ def wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path
         except httpx.TransportError:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two knocks; the answer decides
         else:
             return
 

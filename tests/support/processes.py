@@ -218,12 +218,18 @@ def _waiting(db: sqlite3.Connection) -> bool:
 
 
 @contextmanager
-def an_app(folder: Path, **config: Any) -> Iterator[AppProcess]:
-    """A server that is ready, on a fresh database."""
-    app = AppProcess(folder / "app.db", **config)
+def ready(app: AppProcess) -> Iterator[AppProcess]:
+    """The server while it runs, from when it is ready."""
     app.start()
     try:
         app.wait_ready()
         yield app
     finally:
         app.close()
+
+
+@contextmanager
+def an_app(folder: Path, **config: Any) -> Iterator[AppProcess]:
+    """A server that is ready, on a fresh database."""
+    with ready(AppProcess(folder / "app.db", **config)) as app:
+        yield app

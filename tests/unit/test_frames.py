@@ -46,7 +46,7 @@ def changes(*items: Notification | BulkChange, after: int | None = 40, **other: 
 
 
 def render(read: Changes, base: int = 40, shown: Any = (), locales: Any = ()) -> list[Told]:
-    return told(frames.render(read, base=base, shown=shown, locales=locales))
+    return told(frames.render(read, base=base, shown=shown, locales=locales)[0])
 
 
 def test_hello_begins_where_the_stream_begins() -> None:
@@ -209,7 +209,7 @@ def test_g5_versions_without_news_still_move_the_cursor() -> None:
 @pytest.mark.parametrize("after", [43, None])
 def test_nothing_to_tell_is_no_bytes(after: int | None) -> None:
     """A read that covers nothing writes nothing."""
-    assert frames.render(changes(after=after, upto=43), base=0, shown=(), locales=()) == b""
+    assert frames.render(changes(after=after, upto=43), base=0, shown=(), locales=())[0] == b""
 
 
 @pytest.mark.parametrize(

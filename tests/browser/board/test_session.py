@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.board.harness import EMMA, JIWOO
 from tests.board.served import Hosted
-from tests.browser.board.visit import hand_over, visit
+from tests.browser.board.visit import Visit, hand_over, visit
 from tests.browser.conftest import Console, OpenContext
+
+
+async def log_out_with_another_tab(jiwoo: Visit) -> Page:
+    """Answers that tab; the first has not been touched."""
+    tab = await jiwoo.another_tab()
+    await expect(tab.locator("alimi-bell")).to_have_attribute("state", "live")
+    await tab.locator(".account").click()
+    await tab.get_by_role("button", name="로그아웃").click()
+    return tab
 
 
 async def test_logging_out_takes_all_tabs_along(
@@ -18,10 +27,7 @@ async def test_logging_out_takes_all_tabs_along(
     """G7: the other tab shows the login as well, and nothing of the board."""
     console.allow("401")
     jiwoo = await visit(served, new_context, JIWOO)
-    tab = await jiwoo.another_tab()
-    await expect(tab.locator("alimi-bell")).to_have_attribute("state", "live")
-    await tab.locator(".account").click()
-    await tab.get_by_role("button", name="로그아웃").click()
+    tab = await log_out_with_another_tab(jiwoo)
     for page in (tab, jiwoo.page):
         await expect(page.locator(".people")).to_be_visible()
 
@@ -62,10 +68,7 @@ async def test_other_tabs_follow_at_once(
     """G7: logged in as somebody else with one tab, all become theirs, login pages included."""
     console.allow("401|409")
     jiwoo = await visit(served, new_context, JIWOO)
-    tab = await jiwoo.another_tab()
-    await expect(tab.locator("alimi-bell")).to_have_attribute("state", "live")
-    await tab.locator(".account").click()
-    await tab.get_by_role("button", name="로그아웃").click()
+    tab = await log_out_with_another_tab(jiwoo)
     await expect(jiwoo.page.locator(".people")).to_be_visible()
     await tab.locator(f'[data-user="{EMMA}"]').click()
     for page in (tab, jiwoo.page):
