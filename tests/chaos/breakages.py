@@ -70,7 +70,7 @@ def publish_before_commit() -> None:
                 async with connection.transaction():
                     row = await work(connection)
                     if row["o_state"] != "missed":
-                        changes = apply._read(row, self._epoch).changes
+                        changes = apply._read(row, self._epoch, more=False).changes
                         hubs[-1].deliver(changes)
                         await _until_looked_for(connection, hubs[-1], changes)
                     return row

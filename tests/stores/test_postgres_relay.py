@@ -330,7 +330,7 @@ async def test_a_hidden_batch_names_every_inbox(store: PostgresStore) -> None:
     """Of a large batch only the hints are told: what does not fit a socket would hold the lock."""
     await store.append([event(n) for n in range(300)])
     applied = await store.apply(1000)
-    assert (applied.changes, len(applied.hints)) == ([], 300)
+    assert (applied.changes, len(applied.hints)) == ((), 300)
     await store.append([event(text=50_000 * "x"), event("ben", text=50_000 * "y")])
     applied = await store.apply(1000)
-    assert (applied.changes, len(applied.hints)) == ([], 2)
+    assert (applied.changes, len(applied.hints)) == ((), 2)

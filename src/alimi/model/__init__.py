@@ -1,4 +1,4 @@
-"""The values that travel through Alimi: frozen, no I/O; only `Applied` and `Swept` are tallies.
+"""The values that travel through Alimi: frozen, no I/O.
 
 ids       the present moment, ids of events
 texts     what a short text may hold

@@ -19,7 +19,7 @@ class Waiting(msgspec.Struct, frozen=True):
     since: int | None = None
 
 
-class Applied(msgspec.Struct):
+class Applied(msgspec.Struct, frozen=True):
     """What one batch of the relay did.
 
     `changes` are complete (their items are all there is between `after` and `upto`), ready for the
@@ -32,9 +32,9 @@ class Applied(msgspec.Struct):
     repeated: int = 0
     conflicts: int = 0
     dead: int = 0
-    changes: list[Changes] = []
-    hints: list[Hint] = []
-    signals: list[Signal] = []
+    changes: tuple[Changes, ...] = ()
+    hints: tuple[Hint, ...] = ()
+    signals: tuple[Signal, ...] = ()
     more: bool = False
     since: int | None = None
     elsewhere: bool = False
@@ -64,11 +64,11 @@ class Retention(msgspec.Struct, frozen=True):
     key_days: int = 30
 
 
-class Swept(msgspec.Struct):
+class Swept(msgspec.Struct, frozen=True):
     """What one step of the sweeper did; `more` asks for another step soon."""
 
     expired: int = 0
     retired: int = 0
     pruned: int = 0
-    hints: list[Hint] = []
+    hints: tuple[Hint, ...] = ()
     more: bool = False

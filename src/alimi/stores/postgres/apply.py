@@ -100,16 +100,14 @@ class Relay:
                 found = await part.apply(self._lane, self._epoch, limit)
             except StoreError:
                 if total is not None:  # what was done is told; the next call meets the error first
-                    total.more = True
-                    return total
+                    return msgspec.structs.replace(total, more=True)
                 self._next += 1
                 raise
             self._next += 1
             if found is not None:
                 total = found if total is None else _joined(total, found)
                 if left and total.notifications >= limit:
-                    total.more = True
-                    return total
+                    return msgspec.structs.replace(total, more=True)
         return total
 
     def _part(self, number: int) -> _Part:
@@ -151,9 +149,7 @@ class _Part:
         if row["o_state"] == "missed":
             return None
         main, bulk = self._take(row)
-        applied = _read(row, epoch)
-        applied.more = main.more or bulk.more
-        return applied
+        return _read(row, epoch, more=main.more or bulk.more)
 
     def _take(self, row: Any) -> tuple[End, End]:
         if row["o_state"] == "anew":
@@ -226,7 +222,7 @@ def _joined(one: Applied, two: Applied) -> Applied:
     )
 
 
-def _read(row: Any, epoch: Epoch) -> Applied:
+def _read(row: Any, epoch: Epoch, *, more: bool) -> Applied:
     """What the function says it did."""
     moved = _moved(row["inboxes"] or (), row["facts"] or ())
     return Applied(
@@ -235,9 +231,10 @@ def _read(row: Any, epoch: Epoch) -> Applied:
         repeated=row["repeated"],
         conflicts=row["conflicts"],
         dead=row["dead"],
-        hints=[Hint(recipient, facts[1]) for recipient, facts in moved.items()],
-        changes=[] if row["hidden"] else _changes(row, moved, epoch),
-        signals=[_signal(*each) for each in row["signals"] or ()],
+        hints=tuple(Hint(recipient, facts[1]) for recipient, facts in moved.items()),
+        changes=() if row["hidden"] else _changes(row, moved, epoch),
+        signals=tuple(_signal(*each) for each in row["signals"] or ()),
+        more=more,
         since=row["o_since"],
     )
 
@@ -251,7 +248,7 @@ def _moved(recipients: Sequence[str], facts: Sequence[list[int]]) -> dict[str, l
     return moved
 
 
-def _changes(row: Any, moved: dict[str, list[int]], epoch: Epoch) -> list[Changes]:
+def _changes(row: Any, moved: dict[str, list[int]], epoch: Epoch) -> tuple[Changes, ...]:
     """Of inboxes that lost nothing: there the new rows are all that changed."""
     events = {
         times[0]: (times, texts)
@@ -270,11 +267,11 @@ def _changes(row: Any, moved: dict[str, list[int]], epoch: Epoch) -> list[Change
             )
         )  # fmt: skip
     partial = set(row["withdrawn"] or ())
-    return [
+    return tuple(
         _change(recipient, moved[recipient], its, epoch.tag(row["o_epoch"], recipient))
         for recipient, its in items.items()
         if recipient not in partial
-    ]
+    )
 
 
 def _change(recipient: str, facts: list[int], items: list[Notification], tag: str) -> Changes:

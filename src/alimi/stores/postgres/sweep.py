@@ -25,30 +25,32 @@ class Roll:
 async def sweep(lane: Lane, now: int, retention: Retention, limit: int, roll: Roll) -> Swept:
     """One step, at most `limit` rows of each sort."""
     step = Step(lane, now, limit)
-    step.swept.expired = await step.bury("bury_expired", now + 1)
+    expired = await step.bury("bury_expired", now + 1)
+    retired = 0
     if retention.days is not None:
-        step.swept.retired = await step.bury("bury_aged", now - retention.days * _DAY)
+        retired = await step.bury("bury_aged", now - retention.days * _DAY)
     if retention.rows is not None:
-        step.swept.retired += await step.thin_out(retention.rows, roll)
-    step.swept.pruned = await step.count("prune", now - retention.tombstone_days * _DAY, limit)
+        retired += await step.thin_out(retention.rows, roll)
+    pruned = await step.count("prune", now - retention.tombstone_days * _DAY, limit)
     await step.count("forget_keys", now - retention.key_days * _DAY, limit, now)
-    return step.swept
+    return Swept(expired, retired, pruned, tuple(step.hints), step.more)
 
 
 class Step:
-    """One bounded step and what it did so far."""
+    """One bounded step: the inboxes it moved, and whether more waits."""
 
     def __init__(self, lane: Lane, now: int, limit: int) -> None:
         self._lane = lane
         self._now = now
         self._limit = limit
-        self.swept = Swept()
+        self.hints: list[Hint] = []
+        self.more = False
 
     async def bury(self, query: str, which: object, *more: object) -> int:
         """Bury what a query finds."""
         values = (self._now, which, self._limit, *more)
         moved = await self._lane.run(lambda db: db.fetch(SQL[query], *values))
-        self.swept.hints += [Hint(recipient, version) for recipient, version, _ in moved]
+        self.hints += [Hint(recipient, version) for recipient, version, _ in moved]
         return self._full(sum(count for _, _, count in moved))
 
     async def thin_out(self, rows: int, roll: Roll) -> int:
@@ -67,5 +69,5 @@ class Step:
         return self._full(await self._lane.run(lambda db: db.fetchval(SQL[query], *values)))
 
     def _full(self, count: int) -> int:
-        self.swept.more |= count >= self._limit
+        self.more |= count >= self._limit
         return count

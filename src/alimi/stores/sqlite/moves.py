@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from alimi.model import Applied, Changes, Event, Hint, Notification
+from alimi.model import Applied, Changes, Event, Hint, Notification, Signal
 from alimi.stores.sqlite.epoch import tag_of
 from alimi.stores.sqlite.inboxes import Inbox
 
@@ -30,13 +30,16 @@ class Moves(msgspec.Struct, frozen=True):
     items: dict[str, list[tuple[int, Event]]]
     partial: set[str]
 
-    def add_to(self, applied: Applied, followed: Followed | None) -> None:
-        """A hint for every inbox that moved, and the changes of those that are followed."""
+    def hints(self) -> Iterator[Hint]:
+        """One for every inbox that moved."""
+        return (Hint(inbox.recipient, inbox.version) for inbox in self._moved())
+
+    def changes(self, followed: Followed | None) -> Iterator[Changes]:
+        """Those of inboxes that are followed."""
         for inbox in self._moved():
             recipient = inbox.recipient
-            applied.hints.append(Hint(recipient, inbox.version))
             if recipient not in self.partial and (followed is None or followed(recipient)):
-                applied.changes.append(self._changes(inbox))
+                yield self._changes(inbox)
 
     def _moved(self) -> Iterator[Inbox]:
         for recipient, head in self.heads.items():
@@ -59,10 +62,18 @@ class Moves(msgspec.Struct, frozen=True):
         )
 
 
-class Done(Applied):
-    """What a transaction has applied; its hints and changes are still `moves`."""
+class Done(msgspec.Struct):
+    """A tally of what was applied; its hints and changes are still `moves`."""
 
-    moves: list[Moves] = msgspec.field(default_factory=list)
+    entries: int = 0
+    notifications: int = 0
+    repeated: int = 0
+    conflicts: int = 0
+    dead: int = 0
+    moves: list[Moves] = []
+    signals: list[Signal] = []
+    since: int | None = None
+    elsewhere: bool = False
 
     def add(self, other: Done) -> None:
         """And what came behind it."""
@@ -76,6 +87,22 @@ class Done(Applied):
         self.elsewhere |= other.elsewhere
         if other.since is not None:
             self.since = other.since if self.since is None else min(self.since, other.since)
+
+    def told(self, followed: Followed | None, *, more: bool) -> Applied:
+        """As if one batch had done it; changes of those that are followed."""
+        return Applied(
+            entries=self.entries,
+            notifications=self.notifications,
+            repeated=self.repeated,
+            conflicts=self.conflicts,
+            dead=self.dead,
+            changes=tuple(each for moves in self.moves for each in moves.changes(followed)),
+            hints=tuple(each for moves in self.moves for each in moves.hints()),
+            signals=tuple(self.signals),
+            more=more,
+            since=self.since,
+            elsewhere=self.elsewhere,
+        )
 
 
 def _row(version: int, event: Event) -> Notification:

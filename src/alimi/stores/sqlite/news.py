@@ -6,8 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from alimi.model import Applied
-from alimi.stores.sqlite.moves import Done, Followed
+from alimi.stores.sqlite.moves import Done
 
 #: Notifications that may wait to be fetched, about a kilobyte each; then events go to the outbox
 #: again, where they cost no memory.
@@ -42,16 +41,11 @@ class News:
                     self._committed[-1].add(each)
                 self._size += each.notifications
 
-    def take(self, limit: int, followed: Followed | None) -> Applied:
-        """The next, as if one batch had done it; changes of those that are followed.
-
-        About `limit` notifications: hub and bus take them in one turn of the loop.
-        """
+    def take(self, limit: int) -> Done:
+        """The next, about `limit` notifications: hub and bus take them in one turn of the loop."""
         taken = Done()
         with self._lock:
             while self._committed and taken.notifications < limit:
                 taken.add(self._committed.popleft())
             self._size -= taken.notifications
-        for moves in taken.moves:
-            moves.add_to(taken, followed)
         return taken

@@ -134,9 +134,8 @@ class SQLiteStore:
         else:
             more = await parts.writer.run(lambda tx: apply(tx, limit))
         # The batch itself comes this way too: all that is told is told in the order of commits.
-        applied = parts.news.take(limit, followed)
-        applied.more = more or parts.news.waiting
-        return applied
+        taken = parts.news.take(limit)
+        return taken.told(followed, more=more or parts.news.waiting)
 
     async def pending(self) -> bool:
         """Whether `apply` might find something."""

@@ -25,24 +25,26 @@ class Roll:
 def sweep(tx: Transaction, now: int, retention: Retention, limit: int, roll: Roll) -> Swept:
     """One step: at most `limit` rows of each sort."""
     step = Step(tx, now, limit)
-    step.swept.expired = step.bury_before("expired", now + 1)
+    expired = step.bury_before("expired", now + 1)
+    retired = 0
     if retention.days is not None:
-        step.swept.retired = step.bury_before("aged", now - retention.days * _DAY)
+        retired = step.bury_before("aged", now - retention.days * _DAY)
     if retention.rows is not None:
-        step.swept.retired += step.thin_out(retention.rows, roll)
-    step.swept.pruned = step.prune(now - retention.tombstone_days * _DAY)
+        retired += step.thin_out(retention.rows, roll)
+    pruned = step.prune(now - retention.tombstone_days * _DAY)
     step.forget_keys(now - retention.key_days * _DAY)
-    return step.swept
+    return Swept(expired, retired, pruned, tuple(step.hints), step.more)
 
 
 class Step:
-    """One bounded step inside one transaction, and what it did so far."""
+    """One bounded step inside one transaction: the inboxes it moved, and whether more waits."""
 
     def __init__(self, tx: Transaction, now: int, limit: int) -> None:
         self._db = tx.db
         self._now = now
         self._limit = limit
-        self.swept = Swept()
+        self.hints: list[Hint] = []
+        self.more = False
 
     def bury_before(self, query: str, moment: int) -> int:
         """Bury what a query finds that lies before a moment."""
@@ -60,7 +62,7 @@ class Step:
             retired += self._retire(recipient, min(kept - rows, self._limit - retired))
             if retired >= self._limit:
                 return self._full(retired)
-        self.swept.more |= looked_at == _STRETCH
+        self.more |= looked_at == _STRETCH
         roll.after = last if looked_at == _STRETCH else ""
         return retired
 
@@ -95,7 +97,7 @@ class Step:
 
     def _bury(self, rows: list[tuple[int, str]]) -> None:
         moved = inboxes.bury_rows(self._db, self._now, rows)
-        self.swept.hints += [Hint(inbox.recipient, inbox.version) for inbox in moved]
+        self.hints += [Hint(inbox.recipient, inbox.version) for inbox in moved]
 
     def _lift_floors(self, highest: dict[str, int]) -> None:
         found = inboxes.load(self._db, highest)
@@ -105,5 +107,5 @@ class Step:
         inboxes.save(self._db, found.values())
 
     def _full(self, count: int) -> int:
-        self.swept.more |= count >= self._limit
+        self.more |= count >= self._limit
         return count

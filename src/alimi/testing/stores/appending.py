@@ -47,7 +47,7 @@ class AppendingTests(StoreHarness):
     async def test_nobody_is_notified(self, store: FullStore) -> None:
         """An event to no one is an entry like any other and makes no notification."""
         (applied,) = await deliver(store, event(None))
-        assert (applied.entries, applied.notifications, applied.hints) == (1, 0, [])
+        assert (applied.entries, applied.notifications, applied.hints) == (1, 0, ())
 
     async def test_pending_is_true_until_applied(self, store: FullStore) -> None:
         """pending() never says no while something waits."""

@@ -36,7 +36,7 @@ class RetractingTests(StoreHarness):
         assert await ids(store) == [other, old]
         gone = (await rows(store))[new]
         assert (gone.deleted, gone.version, gone.content.texts, gone.kind) == (True, 5, {}, "")
-        assert (applied.changes, [hint.version for hint in applied.hints]) == ([], [5])
+        assert (applied.changes, [hint.version for hint in applied.hints]) == ((), [5])
         await audit(store)
 
     async def test_of_named_recipients(self, store: FullStore) -> None:

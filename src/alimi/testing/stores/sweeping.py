@@ -94,7 +94,7 @@ class SweepingTests(StoreHarness):
         early = await store.sweep(now_ms() + 29 * DAY, KEEP, 100)
         assert (early.pruned, (await read(store)).floor) == (0, 0)
         late = await store.sweep(now_ms() + 31 * DAY, KEEP, 100)
-        assert (late.pruned, late.hints) == (1, [])
+        assert (late.pruned, late.hints) == (1, ())
         changes = await read(store, after=5)
         assert (changes.floor, changes.head, len(changes.items)) == (5, 6, 1)
         assert set(await rows(store)) == {names[0]}
