@@ -62,6 +62,11 @@ def bye(reason: ByeReason, retry_ms: int) -> bytes:
     return encode_retry(retry_ms) + encode(_json.encode({"reason": reason}), event="bye")
 
 
+def place_of(changes: Changes, version: int, base: int) -> Cursor:
+    """Everything up to `version` was told; of what was born after `base` some may be unshown."""
+    return Cursor(changes.tag, version, base if base < version else None)
+
+
 def gap(changes: Changes) -> Literal["floor", "ahead"] | None:
     """Why `changes` cannot be told from its `after` on, if so."""
     if changes.after is None:
@@ -86,10 +91,10 @@ def render(
     where the stream began, and its birth is not in `shown` yet.  A read that cannot be told in full
     becomes a `reset` (G5: never a gap without a word); nothing to tell is no bytes.
 
-    A version is given as `id:` only where a reader may be cut: no row that is still to come was
-    born at or before it.  A row born 3 and read in 7 comes behind one born 4; resuming from 4 it
-    would be a change of something never shown.  Of the rows behind this read nothing is known: one
-    with `more` has no ids, and a cut there repeats it.
+    A version alone is the `id:` only where no row that is still to come was born at or before it.
+    A row born 3 and read in 7 comes behind one born 4; resuming from 4 it would be a change of
+    something never shown.  There, and where more follows of which nothing is known yet, the id
+    tells `base` as well.
     """
     if (reason := gap(changes)) is not None:
         return reset(changes, reason), changes.head
@@ -107,7 +112,8 @@ def render(
             blocks.append(encode(data, event=event))
             size += len(data)
         event, data = parts[-1]
-        blocks.append(encode(data, event=event, id=_id(changes, version) if safe else None))
+        place = place_of(changes, version, version if safe else base)
+        blocks.append(encode(data, event=event, id=str(place)))
         size += len(data)
     if last < changes.upto and not changes.more:
         nothing = _change(changes, changes.upto, {"ids": []})

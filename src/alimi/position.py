@@ -100,8 +100,10 @@ class Beginning(msgspec.Struct, frozen=True, gc=False):
 
     def start(self, changes: Changes) -> Position:
         """Where the stream starts, when nothing is in the way."""
-        start = changes.head if self.asked is None else self.asked.version
-        return Position(changes.tag, start, start, self.locales)
+        if self.asked is None:
+            return Position(changes.tag, changes.head, changes.head, self.locales)
+        start, base = self.asked.version, self.asked.base
+        return Position(changes.tag, start, start if base is None else base, self.locales)
 
 
 Place = Position | Beginning
@@ -157,7 +159,7 @@ class Frames:
             lost, here = place.lost(changes), place
         else:
             lost, here = place.refused(changes), place.start(changes)
-            preface = frames.hello(Cursor(here.tag, here.cursor), changes)
+            preface = frames.hello(frames.place_of(changes, here.cursor, here.base), changes)
         if lost is None and self._hides_news(here):
             lost = "bulk"
         if lost is not None:

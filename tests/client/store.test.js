@@ -153,6 +153,16 @@ test("a wiped store still knows whose it is: cursors keep their tag (G7)", () =>
   assert.equal(store.cursor, "t.2");
 });
 
+test("an id in the middle of a replay is kept as it came (G5)", () => {
+  const store = loaded([row(1)], 1);
+  store.apply({ ...row(4), unread: 2, unseen: 2 }, "t.4.1");
+  assert.equal(store.cursor, "t.4.1");
+  store.resume("t.4.1");
+  assert.equal(store.state, "ready");
+  store.apply({ ...row(7), unread: 3, unseen: 3 }, "t.7");
+  assert.equal(store.cursor, "t.7");
+});
+
 test("a frame without an id moves no cursor: a page left there would skip rows (G5)", () => {
   const store = loaded([row(1)], 1);
   store.apply({ ...row(4), unread: 2, unseen: 2 });

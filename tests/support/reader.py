@@ -53,7 +53,7 @@ class Reader:
                 self._move(self._decoder.last_event_id)
 
     def _move(self, event_id: str) -> None:
-        version = int(event_id.rpartition(".")[2])
+        version = int(event_id.split(".")[1])
         if version < self._version:
             self.complaints.append(f"G3: the id fell from {self._version} to {version}")
         self._version = version

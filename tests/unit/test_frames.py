@@ -248,9 +248,15 @@ def test_g3_g4_any_read_is_told_rising_and_whole(
     rows.sort(key=lambda each: each.version)
     read = changes(*rows, upto=50, seen_version=seen_version)
     events = render(read, base=base, shown=shown)
-    ids = [int(id_.partition(".")[2]) for _, _, id_ in events if id_]
-    assert ids == sorted(set(ids))
-    assert ids[-1] == 50
+    ids = [Cursor.parse(id_) for _, _, id_ in events if id_]
+    versions = [cursor.version for cursor in ids]
+    assert versions == sorted({data["version"] for _, data, _ in events})
+    assert ids[-1] == Cursor("7fQ2", 50)
+    for cursor in ids:
+        to_come = [each for each in rows if each.version > cursor.version and not each.deleted]
+        unmet = [each.born for each in to_come if each.born > base and each.born not in shown]
+        told = cursor.version if cursor.base is None else cursor.base
+        assert all(born > told for born in unmet)
     assert all({**data, **COUNTS} == data for _, data, _ in events)
     mentioned = [id_ for _, data, _ in events for id_ in data.get("ids", [data.get("id")]) if id_]
     assert sorted(mentioned) == sorted(each.id for each in rows)

@@ -53,14 +53,28 @@ def test_g7_what_is_no_id_is_refused_at_the_door(bad: object) -> None:
         normalise_recipient(bad)
 
 
-@pytest.mark.parametrize("text", ["7fQ2abcd.0", "a-_9.43", "x.999999999999999999"])
+@pytest.mark.parametrize("text", ["7fQ2abcd.0", "a-_9.43", "x.999999999999999999", "x.9.0"])
 def test_a_cursor_is_read_back(text: str) -> None:
     """What stands in an `id:` line is the cursor it was made from."""
     assert str(Cursor.parse(text)) == text
 
 
 @pytest.mark.parametrize(
-    "text", ["", "43", ".43", "a.", "a.-1", "a.1.2", "a.１", "a b.1", "a.1\n", "a." + "9" * 19]
+    "text",
+    [
+        "",
+        "43",
+        ".43",
+        "a.",
+        "a.-1",
+        "a.1.2",
+        "a.2.2",
+        "a.3.2.1",
+        "a.１",
+        "a b.1",
+        "a.1\n",
+        "a." + "9" * 19,
+    ],
 )
 def test_g7_what_is_no_cursor_is_refused(text: str) -> None:
     """G7: nothing is guessed."""

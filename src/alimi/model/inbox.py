@@ -13,7 +13,7 @@ from alimi.errors import InvalidCursor, InvalidInput
 from alimi.model.entries import Content, Snapshot
 
 MAX_CURSOR = 64
-_CURSOR = re.compile(r"([A-Za-z0-9_-]{1,32})\.([0-9]{1,18})")
+_CURSOR = re.compile(r"([A-Za-z0-9_-]{1,32})\.([0-9]{1,18})(?:\.([0-9]{1,18}))?")
 
 Action = Literal["read", "unread", "archive", "unarchive", "delete", "seen"]
 
@@ -26,13 +26,19 @@ class Counts(msgspec.Struct, frozen=True, gc=False):
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """A position in one inbox of one store: `<tag>.<version>`, the `id:` of the stream."""
+    """A position in one inbox of one store: `<tag>.<version>`, the `id:` of the stream.
+
+    In the middle of a replay it is `<tag>.<version>.<base>`: every change up to `version` was told,
+    but of the rows that were born after `base` some may not have been shown yet.
+    """
 
     tag: str
     version: int
+    base: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.tag}.{self.version}"
+        place = f"{self.tag}.{self.version}"
+        return place if self.base is None else f"{place}.{self.base}"
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
@@ -40,7 +46,10 @@ class Cursor(msgspec.Struct, frozen=True):
         match = _CURSOR.fullmatch(text) if len(text) <= MAX_CURSOR else None
         if match is None:
             raise InvalidCursor
-        return cls(match[1], int(match[2]))
+        cursor = cls(match[1], int(match[2]), None if match[3] is None else int(match[3]))
+        if cursor.base is not None and cursor.base >= cursor.version:
+            raise InvalidCursor
+        return cursor
 
 
 def cursor_tag(epoch: str, recipient: str) -> str:
