@@ -121,7 +121,7 @@ def _fire_all(entrant: Entrant, readers: Readers, line: Line, of: int, events: i
 
 def latency(entrant: Entrant, folder: Path, size: Size) -> Figures:
     """B6: to the bytes at the client at a steady rate; from the call, and from the commit."""
-    recipients, count = min(100, size.streams), size.rate * size.seconds
+    recipients, count = min(100, size.streams), size.paced
     arrivals: list[tuple[int, float, float]] = []
 
     def note(data: bytes) -> None:

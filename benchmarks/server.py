@@ -1,5 +1,5 @@
 """Alimi under test, in a process of its own: `python -m benchmarks.server DATABASE PORT HTTP LOOP
-[BUS]`.
+[BUS CHECK]`; CHECK are the seconds between two position checks.
 
 `/stream/K` is K's stream.  `/fire?n=N&of=M` records N events, the i-th for recipient i * 7919 % M,
 each with a `notify()` of its own; with `burst=1` all in one call; with `rate=R` so many a second,
@@ -34,8 +34,9 @@ Query = Mapping[str, str]
 class Bench:
     """One Alimi and what the benchmark wants of it."""
 
-    def __init__(self, database: str, bus: str | None) -> None:
-        self.alimi = Alimi(database, bus=bus, settings=STREAMS)
+    def __init__(self, database: str, bus: str | None, check: float) -> None:
+        settings = msgspec.structs.replace(STREAMS, position_check_seconds=check)
+        self.alimi = Alimi(database, bus=bus, settings=settings)
         self.kind = self.alimi.kind("bench", category="bench", text={"en": "Hello {object.id}"})
         self.api = self.alimi.asgi(lambda _request: None, api_keys=[API_KEY], metrics=True)
 
@@ -129,9 +130,11 @@ def _data(number: int) -> dict[str, object]:
     return {"n": number, "at": time.monotonic(), "mark": "~"}
 
 
-def application(database: str, bus: str | None) -> Callable[[Any, Any, Any], Awaitable[None]]:
+def application(
+    database: str, bus: str | None = None, check: str = "10"
+) -> Callable[[Any, Any, Any], Awaitable[None]]:
     """A plain ASGI application, as an embedding one would be."""
-    bench = Bench(database, bus)
+    bench = Bench(database, bus, float(check))
     verbs: dict[str, Callable[[Query], Awaitable[object]]] = {
         f"/{verb.__name__}": verb
         for verb in (
@@ -173,7 +176,7 @@ def main() -> None:
     database, port, http, loop, *rest = sys.argv[1:]
     sys.setswitchinterval(SWITCH_SECONDS)
     uvicorn.run(
-        application(database, rest[0] if rest else None), port=int(port), log_level="error",
+        application(database, *rest), port=int(port), log_level="error",
         access_log=False, http=http, loop=loop, timeout_graceful_shutdown=1,
     )  # fmt: skip
 

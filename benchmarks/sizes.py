@@ -20,17 +20,24 @@ class Size:
     singles: int = 20_000
     posts: int = 10_000
     rate: int = 500
-    seconds: int = 4
+    seconds: float = 4
     storm: int = 10_000
     transactions: int = 4_000
     watch: float = 1.5
     listeners: int = 96
     kills: int = 10
+    #: Between two position checks; as by default.
+    check: float = 10
+
+    @property
+    def paced(self) -> int:
+        """Events at the rate, as long as it is kept."""
+        return int(self.rate * self.seconds)
 
 
 TINY = Size(
     streams=10, events=3, burst=10, crowd=20, fired=10, durable=2_000, singles=200, posts=50,
-    rate=100, seconds=1, storm=20, transactions=64, watch=0.02, listeners=2, kills=1,
+    rate=100, seconds=0.2, storm=20, transactions=64, watch=0.02, listeners=2, kills=1, check=0.5,
 )  # fmt: skip
 
 

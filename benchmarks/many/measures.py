@@ -117,7 +117,7 @@ def across(entrant: Entrant, folder: Path, size: Size) -> Figures:
 
 
 def _paced(what: str, writer: Process, reader: Process, size: Size) -> Figures:
-    recipients, count = min(100, size.streams), size.rate * size.seconds
+    recipients, count = min(100, size.streams), size.paced
     arrivals: list[tuple[int, float]] = []
 
     def note(data: bytes) -> None:
@@ -153,7 +153,7 @@ def failover(entrant: Entrant, folder: Path, size: Size) -> Figures:
     waits: list[float] = []
     with site.database() as url, site.bus("nats", url) as bus:
         survivor_folder = folder / "survivor"
-        with site.node(survivor_folder, url, bus) as survivor:
+        with site.node(survivor_folder, url, bus, size.check) as survivor:
             readers = Readers(survivor.port)
             readers.open([ALIMI.opening(_NOBODY)], ALIMI.ready)
             for turn in range(size.kills):

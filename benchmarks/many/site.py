@@ -22,15 +22,19 @@ BusName = Literal["postgres", "nats", "valkey"]
 BUSES: tuple[BusName, ...] = ("postgres", "nats", "valkey")
 
 
+def postgres() -> AbstractContextManager[PostgresServer]:
+    """A server that waits for the disk."""
+    return PostgresServer(settings={**DURABLE, "shared_buffers": "256MB", "max_wal_size": "4GB"})
+
+
 @contextmanager
 def database() -> Iterator[str]:
-    """The URL of a database with Alimi's schema, on a server that waits for the disk.
+    """The URL of a database with Alimi's schema, on a server of its own.
 
     From here on nobody has a core for himself: servers are children of this process, and pinned to
     the load's core they would wait for it while the other one rests.
     """
-    settings = {**DURABLE, "shared_buffers": "256MB", "max_wal_size": "4GB"}
-    with machine.on_all_cores(), PostgresServer(settings=settings) as server:
+    with machine.on_all_cores(), postgres() as server:
         url = server.url(server.create_database())
         asyncio.run(_migrate(url))
         yield url
@@ -59,11 +63,12 @@ def nodes(folder: Path, url: str, bus_url: str, count: int) -> Iterator[list[Pro
         yield [stack.enter_context(node(folder / str(n), url, bus_url)) for n in range(count)]
 
 
-def node(folder: Path, url: str, bus_url: str) -> AbstractContextManager[Process]:
-    """One node in a process of its own."""
-    return _running(
-        folder, lambda port: ["benchmarks.server", url, str(port), FAST, "uvloop", bus_url]
-    )
+def node(
+    folder: Path, url: str, bus_url: str, check: float = 10
+) -> AbstractContextManager[Process]:
+    """One node in a process of its own; `check` seconds between two position checks."""
+    words = (FAST, "uvloop", bus_url, str(check))
+    return _running(folder, lambda port: ["benchmarks.server", url, str(port), *words])
 
 
 def listeners(folder: Path, url: str, bus_url: str, count: int) -> AbstractContextManager[Process]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from benchmarks import page, picture, tables
 from benchmarks.entrants import ALIMI
+from benchmarks.many import site
 from benchmarks.measures import MEASURES
 from benchmarks.results import Results, load
 from benchmarks.sizes import TINY
@@ -29,6 +32,14 @@ class Taken:
                 figures = take(ALIMI, self._folders.mktemp("bench"), TINY)
                 self._results.add(name, 0, ALIMI.name, figures)
         return self._results
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_postgres() -> Iterator[None]:
+    """Each measure starts a server of its own, which takes longer than a tiny measure."""
+    with site.postgres() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, "postgres", lambda: nullcontext(server))
+        yield
 
 
 @pytest.fixture(scope="module")
