@@ -18,7 +18,7 @@ from alimi.stores.postgres import PostgresStore, schema
 from alimi.stores.postgres.target import Target
 from alimi.testing.stores.harness import audit, deliver, do, event, fill, ids, read, settle
 from tests.support.pooler import Pooler
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, give_away
 
 _SHAPE = """
 SELECT 'column', table_name::text, column_name || ' ' || data_type || ' ' || is_nullable
@@ -184,7 +184,7 @@ async def test_g5_a_restored_cluster_is_known_after_its_promotion(tmp_path: Path
         server.stop()
         signal_file = server.data / "standby.signal"
         signal_file.touch()
-        server._own(server.data)
+        give_away(server.data)
         server.start()
         server.execute("SELECT pg_promote(true, 60)")
         await store.open()

@@ -1,4 +1,7 @@
-"""A real PostgreSQL from the installed wheel: one cluster, a fresh database for each test."""
+"""A real PostgreSQL: one cluster, a fresh database for each test.
+
+It is the newest of the installed wheel, or the one of `ALIMI_POSTGRES_BIN`, a folder of binaries.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,9 @@ from tests.support.servers import ServerProcess, children, wait_until
 
 #: Which majors the wheel has, and in which folder.
 VERSIONS = {16: "pginstall", 18: "pginstall18"}
+NEWEST = max(VERSIONS)
+# Read at import: tests/conftest.py takes ALIMI_… variables away from each test.
+BINARIES = os.environ.get("ALIMI_POSTGRES_BIN")
 #: What survives `kill -9` needs no fsync; what is said of power loss has to ask for it (`DURABLE`).
 QUICK = {"fsync": "off", "full_page_writes": "off"}
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
@@ -46,13 +52,13 @@ class PostgresServer(ServerProcess):
 
     name = "postgres"
 
-    def __init__(self, version: int = 18, settings: Mapping[str, str] = QUICK) -> None:
+    def __init__(self, version: int | None = None, settings: Mapping[str, str] = QUICK) -> None:
         super().__init__()
         self.version = version
         self.settings = {**SETTINGS, **settings}
         self.data = self.folder / "data"
         self._numbers = itertools.count(1)
-        self._own(self.folder)
+        give_away(self.folder)
         self._initialise()
 
     def command(self) -> list[str]:
@@ -61,7 +67,7 @@ class PostgresServer(ServerProcess):
                 *settings]  # fmt: skip
 
     def run_as(self) -> dict[str, Any]:
-        return _unprivileged()
+        return unprivileged()
 
     def answers(self) -> bool:
         try:
@@ -128,28 +134,24 @@ class PostgresServer(ServerProcess):
         """A copy that the server may own."""
         shutil.copytree(source, target)
         target.chmod(0o700)
-        self._own(target)
+        give_away(target)
 
     def _administer(self, statement: sql.Composed) -> None:
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(statement)
 
     def _binary(self, name: str) -> Path:
-        return _installation(self.version) / "bin" / name
+        if BINARIES and self.version is None:
+            return Path(BINARIES) / name
+        return _installation(self.version or NEWEST) / "bin" / name
 
     def _initialise(self) -> None:
         command = [str(self._binary("initdb")), "-D", str(self.data), "-U", USER, "--auth=trust",
                    "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]  # fmt: skip
         done = subprocess.run(
-            command, check=False, cwd=self.folder, capture_output=True, text=True, **_unprivileged()
+            command, check=False, cwd=self.folder, capture_output=True, text=True, **unprivileged()
         )
         assert done.returncode == 0, done.stdout + done.stderr
-
-    def _own(self, folder: Path) -> None:
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            for path in [folder, *folder.rglob("*")]:
-                os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
 
 def empty_tables(url: str) -> None:
@@ -237,8 +239,8 @@ WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
 
 
-def _unprivileged() -> dict[str, Any]:
-    """PostgreSQL refuses to run as root."""
+def unprivileged() -> dict[str, Any]:
+    """Further arguments of Popen: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -246,6 +248,14 @@ def _unprivileged() -> dict[str, Any]:
     return {
         "user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": [], "env": environment,
     }  # fmt: skip
+
+
+def give_away(folder: Path) -> None:
+    """To whom `unprivileged` runs as, with all that is in it."""
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        for path in [folder, *folder.rglob("*")]:
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
 
 @functools.cache
@@ -270,7 +280,7 @@ def _runs(installation: Path) -> bool:
     try:
         subprocess.run(
             [installation / "bin" / "postgres", "--version"],
-            cwd="/", check=True, capture_output=True, **_unprivileged(),
+            cwd="/", check=True, capture_output=True, **unprivileged(),
         )  # fmt: skip
     except (OSError, subprocess.CalledProcessError):
         return False
