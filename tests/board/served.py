@@ -113,6 +113,11 @@ class Served(Reachable):
     ) -> None:
         self.stop()
 
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and not ended since."""
+        return self._running is not None
+
     def start(self) -> None:
         """Start, and wait until it says that it is there."""
         command = [sys.executable, "-m", "board", "--db", str(self.database)]

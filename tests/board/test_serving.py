@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +12,26 @@ from typing import Any
 import pytest
 from httpx import Client
 
+from board import __main__ as command
 from board.__main__ import main
+from board.settings import Settings
 from tests.board.harness import EMMA, JIWOO
 from tests.board.served import Served
 
 
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A board with its demo, over many lives."""
+    with Served(tmp_path_factory.mktemp("mortal") / "board.db") as mortal:
+        yield mortal
+
+
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def served(mortal: Served) -> Served:
     """A board with its demo, to be stopped and killed."""
-    with Served(tmp_path / "board.db") as served:
-        yield served
+    if not mortal.alive:
+        mortal.start()
+    return mortal
 
 
 @pytest.fixture(scope="module")
@@ -141,26 +150,41 @@ def test_stopping_does_not_wait_for_streams(served: Served) -> None:
         assert [(name, data["reason"]) for name, data, _ in heard] == [("bye", "drain")]
 
 
-def test_a_taken_port_is_explained(standing: Served) -> None:
+def test_a_taken_port_is_explained(standing: Served, capsys: pytest.CaptureFixture[str]) -> None:
     """With another to try, and no traceback."""
-    command = [sys.executable, "-m", "board", "--db", str(standing.database)]
-    command += ["--port", str(standing.port)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert f"port {standing.port} is taken" in done.stderr
-    assert f"--port {standing.port + 1}" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert main(["--db", str(standing.database), "--port", str(standing.port)]) == 2
+    told = capsys.readouterr().err
+    assert f"port {standing.port} is taken" in told
+    assert f"--port {standing.port + 1}" in told
 
 
-def test_a_demo_for_everybody_warns(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "warns"),
+    [
+        (["--host", "0.0.0.0"], True),
+        (["--host", "0.0.0.0", "--no-demo"], False),
+        (["--host", "127.0.0.2"], False),
+    ],
+)
+def test_a_demo_for_everybody_warns(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    warns: bool,
+) -> None:
     """The demo on an address that others can reach says so; without the demo there is no need."""
-    for arguments, warns in (((), True), (("--no-demo",), False)):
-        with Served(tmp_path / "board.db", "--host", "0.0.0.0", *arguments) as served:
-            assert ("WARNING" in served.output) is warns
-    with Served(tmp_path / "board.db", "--host", "127.0.0.2") as served:
-        assert "WARNING" not in served.output
-        with socket.create_connection(("127.0.0.2", served.port)):
-            pass
+    listening: list[socket.socket] = []
+
+    def serve(settings: Settings, sockets: list[socket.socket], *_: object) -> int:
+        listening.extend(sockets)
+        return 0
+
+    monkeypatch.setattr(command, "serve", serve)
+    assert main(["--db", str(tmp_path / "board.db"), "--port", "0", *arguments]) == 0
+    assert ("WARNING" in capsys.readouterr().err) is warns
+    with listening[0] as only:
+        assert only.getsockname()[0] == arguments[1]
 
 
 def test_a_missing_folder_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,13 +193,17 @@ def test_a_missing_folder_is_explained(tmp_path: Path, capsys: pytest.CaptureFix
     assert "make it, or name another with --db" in capsys.readouterr().err
 
 
-def test_a_user_is_added_from_the_command_line(tmp_path: Path) -> None:
+def test_a_user_is_added_from_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`user NAME` with the password on standard input."""
-    command = [sys.executable, "-m", "board", "--db", str(tmp_path / "b.db"), "user", "Ada"]
-    done = subprocess.run(command, input="secret\n", capture_output=True, text=True, check=True)
-    assert done.stdout == "Ada is user 1 and can log in.\n"
-    empty = subprocess.run(command, input="\n", capture_output=True, text=True, check=False)
-    assert (empty.returncode, empty.stderr) == (2, "board: an empty password is none\n")
+    words = ["--db", str(tmp_path / "b.db"), "user", "Ada"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("secret\n"))
+    assert main(words) == 0
+    assert capsys.readouterr().out == "Ada is user 1 and can log in.\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert main(words) == 2
+    assert capsys.readouterr().err == "board: an empty password is none\n"
 
 
 @pytest.mark.parametrize(
