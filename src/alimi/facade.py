@@ -42,7 +42,7 @@ from alimi.model import (
 )
 from alimi.runtime import Runtime
 from alimi.runtimes import Runtimes
-from alimi.settings import Settings
+from alimi.settings import LIMITS, Settings
 from alimi.streams import StreamResponse
 from alimi.vitals import Health
 
@@ -234,10 +234,13 @@ class Alimi:
         """End all streams of this event loop and refuse new ones; call it before a server stops.
 
         For `delay` seconds before (`drain_delay_seconds`) only readiness says so.
+        Raises ConfigurationError for a delay that the setting could not have.
         """
+        seconds = self.settings.drain_delay_seconds if delay is None else delay
+        LIMITS["drain_delay_seconds"].check("delay", seconds)
         runtime = await self._runtimes.running()
         if runtime is not None:
-            await runtime.drain(self.settings.drain_delay_seconds if delay is None else delay)
+            await runtime.drain(seconds)
 
     async def close(self) -> None:
         """Stop on this event loop; the last loop closes the database."""

@@ -72,6 +72,8 @@ def test_without_a_command_the_help_is_shown(bare: Terminal) -> None:
         (["token"], "RECIPIENT"),
         (["token", "2", "--ttl", "soon"], "--ttl"),
         (["token", "2", "--ttl", "0"], "--ttl"),
+        (["token", "2", "--ttl", "36501d"], "36500d"),
+        (["notify", "2", "--text", "x", "--expires", "999999999d"], "36500d"),
         (["token", ""], "recipient"),
         (["token", "2", "--user-secret", "short"], "32 bytes"),
         (["token", "2", "--user-secret", "@none"], "none cannot be read"),

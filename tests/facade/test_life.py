@@ -138,3 +138,11 @@ def test_settings_and_texts_of_another_type_are_named(tmp_path: Path) -> None:
     text: Any = "Hello"
     with pytest.raises(InvalidInput, match="texts like"):
         Alimi(tmp_path / "app.db").kind("card.assigned", category="cards", text=text)
+
+
+@pytest.mark.parametrize("delay", [float("nan"), float("inf"), -1, 3_601])
+async def test_a_drain_waits_for_no_time_without_sense(alimi: Alimi, delay: float) -> None:
+    """G8: refused before anybody is told; the node serves on."""
+    with pytest.raises(ConfigurationError, match="delay must be from 0 to 3600"):
+        await alimi.drain(delay)
+    assert "draining" not in alimi.health()

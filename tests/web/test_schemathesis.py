@@ -41,7 +41,7 @@ COMMAND = [
 
 @pytest.fixture
 async def address(tmp_path: Path) -> AsyncIterator[str]:
-    settings = Settings(synchronous="NORMAL", max_stream_seconds=0.05, drain_seconds=0.1)
+    settings = Settings(synchronous="NORMAL", max_stream_seconds=1, drain_seconds=0.1)
     alimi = Alimi(tmp_path / "alimi.db", settings=settings)
     alimi.kind("card.assigned", category="cards", text=TEXTS)
     await notify(alimi, "2", count=3, category="mentions")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import re
 import tomllib
@@ -214,8 +213,8 @@ def _value(option: Option, found: _Found) -> Any:
         value = msgspec.convert(raw, option.type, strict=not found.is_text)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{found.source}: {_said(error)}") from None
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigurationError(f"{found.source}: expected a finite number")
+    if option.limits is not None:
+        option.limits.check(found.source, value)
     return value
 
 

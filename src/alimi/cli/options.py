@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import msgspec
 import typer
 
-from alimi.settings import Settings
+from alimi.settings import LIMITS, Limits, Settings
 
 PREFIX = "ALIMI_"
 CONFIG_VARIABLE = "ALIMI_CONFIG"
@@ -24,14 +24,11 @@ DEFAULT_FILE = "alimi.toml"
 DEFAULT_PORT = 8000
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-Workers = Annotated[int, msgspec.Meta(ge=1, le=256)]
 Level = Literal["debug", "info", "warning", "error"]
-Positive = Annotated[float, msgspec.Meta(ge=0, le=3600)]
 
 
 class Option(msgspec.Struct, frozen=True):
-    """One setting.  `name` is its place in the file; `type` what its value must be."""
+    """One setting.  `name` is its place in the file; `type` and `limits` what its value must be."""
 
     name: str
     type: Any
@@ -40,6 +37,8 @@ class Option(msgspec.Struct, frozen=True):
     group: str = "Server"
     flags: tuple[str, ...] = ()
     secret: bool = False
+    #: Of its number, or of each of its numbers.
+    limits: Limits | None = None
 
     @property
     def parameter(self) -> str:
@@ -77,15 +76,19 @@ _SERVER = (
         "The address to listen on. localhost means both loopbacks, 0.0.0.0 everybody who can reach "
         "this machine.",
     ),
-    Option("port", Port, DEFAULT_PORT, "The port to listen on; 0 takes any free one."),
+    Option(
+        "port", int, DEFAULT_PORT, "The port to listen on; 0 takes any free one.",
+        limits=Limits(0, 65_535),
+    ),
     Option(
         "bus", str | None, None,
         "How nodes and workers tell each other: postgres (the default on PostgreSQL), nats://…, "
         "valkey://…, or local for one process alone.",
     ),
     Option(
-        "workers", Workers, 1,
+        "workers", int, 1,
         "Processes that serve the port; more than one needs PostgreSQL. About one for each core.",
+        limits=Limits(1, 256),
     ),
     Option(
         "api_keys", list[str], [],
@@ -101,8 +104,9 @@ _SERVER = (
     ),
     Option("audience", str, "alimi", "The `aud` that a user token must name."),
     Option(
-        "leeway_seconds", Positive, 10.0,
+        "leeway_seconds", float, 10.0,
         "How far the clocks of who makes tokens and of this server may differ.",
+        limits=Limits(0, 3_600),
     ),
     Option(
         "origins", list[str], [],
@@ -181,7 +185,7 @@ def _of_library(name: str, help: str) -> Option:
     owner: Any = reduce(getattr, parents, Settings())
     kind = get_type_hints(type(owner))[last]
     group = "Retention" if parents else "Library"
-    return Option(name, kind, getattr(owner, last), help, group=group)
+    return Option(name, kind, getattr(owner, last), help, group=group, limits=LIMITS.get(name))
 
 
 OPTIONS: dict[str, Option] = {each.name: each for each in (*_SERVER, *_CLIENT, *_library())}

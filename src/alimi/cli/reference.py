@@ -13,7 +13,10 @@ from pathlib import Path
 from alimi.cli.options import OPTIONS, Option, default_text
 
 _TABLE = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
-_COLUMNS = "| in the file | flag | variable | default | meaning |\n|---|---|---|---|---|\n"
+_COLUMNS = (
+    "| in the file | flag | variable | default | least to most | meaning |\n"
+    "|---|---|---|---|---|---|\n"
+)
 
 
 def with_tables(page: str) -> str:
@@ -34,6 +37,7 @@ def _row(option: Option) -> str:
         "<br>".join(_flags(option)),
         f"`{option.variable}`",
         f"`{shown}`" if shown else "",
+        "" if option.limits is None else str(option.limits).removeprefix("from "),
         option.help.replace("|", "\\|"),
     ]
     return f"| {' | '.join(cells)} |"

@@ -15,6 +15,8 @@ _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LANG = re.compile(r"([A-Za-z]{2,8})(?:_([A-Za-z0-9]{2,8}))?")
 _DURATION = re.compile(r"([0-9]{1,9})([smhd]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+#: A hundred years; more is a slip of the hand.
+_MOST_DAYS = 36_500
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -47,4 +49,7 @@ def seconds(text: str, what: str) -> int:
     match = _DURATION.fullmatch(text)
     if match is None or int(match[1]) == 0:
         raise InvalidInput(f"{what} is a time like 90s, 15m, 12h or 30d, not {text!r}")
-    return int(match[1]) * _UNITS[match[2]]
+    total = int(match[1]) * _UNITS[match[2]]
+    if total > _MOST_DAYS * _UNITS["d"]:
+        raise InvalidInput(f"{what} is at most {_MOST_DAYS}d, not {text!r}")
+    return total

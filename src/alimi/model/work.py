@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from alimi.model.entries import Signal
 from alimi.model.hints import Hint
@@ -55,13 +58,14 @@ class Positions(msgspec.Struct, frozen=True):
 class Retention(msgspec.Struct, frozen=True):
     """How long things are kept; days, and rows per inbox.  None keeps for ever.
 
-    A tombstone must outlive the longest absence that should end without a `reset`.
+    A tombstone must outlive the longest absence that should end without a `reset`.  Who repeats an
+    event by its key, a queue or a person, does it within a week.
     """
 
-    days: int | None = 365
-    rows: int | None = 10_000
-    tombstone_days: int = 30
-    key_days: int = 30
+    days: Annotated[int, Meta(ge=1, le=36_500)] | None = 365
+    rows: Annotated[int, Meta(ge=1, le=10_000_000)] | None = 10_000
+    tombstone_days: Annotated[int, Meta(ge=0, le=36_500)] = 30
+    key_days: Annotated[int, Meta(ge=7, le=36_500)] = 30
 
 
 class Swept(msgspec.Struct, frozen=True):
