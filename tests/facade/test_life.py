@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from alimi import Alimi, InvalidInput, Retention, Settings
-from alimi.errors import ConfigurationError
+from alimi.errors import ConfigurationError, StoreError
 from tests.facade.open_stream import OpenStream, assigned
 
 
@@ -64,7 +64,7 @@ async def test_starting_at_the_same_time_starts_once(tmp_path: Path) -> None:
 async def test_a_failed_start_is_tried_again(tmp_path: Path) -> None:
     """A database that cannot be opened is an error each time, until it can."""
     alimi = Alimi(tmp_path / "missing" / "app.db")
-    with pytest.raises(Exception, match=r"missing|open"):
+    with pytest.raises(StoreError, match=r"there is no directory .*missing"):
         await alimi.start()
     (tmp_path / "missing").mkdir()
     await alimi.start()

@@ -52,10 +52,18 @@ async def test_a_silent_stream_is_pinged(tmp_path: Path) -> None:
     async with a_node(tmp_path, max_stream_seconds=10_000) as node:
         _, sink = await node.open()
         sink.take()
-        for _ in range(46):
-            node.now += 1
-            node.hub.turn_wheel()
-        assert names(read(sink.take())) == ["ping"] * 3 or names(read(sink.take())) == []
+
+        def heard_in(seconds: int) -> list[str]:
+            for _ in range(seconds):
+                node.now += 1
+                node.hub.turn_wheel()
+            return names(read(sink.take()))
+
+        assert heard_in(46) == ["ping"] * 3
+        await node.notify("2")
+        await node.hub.settled()
+        assert names(read(sink.take())) == ["message"]
+        assert (heard_in(14), heard_in(1)) == ([], ["ping"])
 
 
 async def test_a_stream_ends_at_its_age(tmp_path: Path) -> None:
