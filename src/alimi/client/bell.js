@@ -3,7 +3,6 @@
 import { Client } from "./client.js";
 import { BELL, h, icon, safe, say, set } from "./dom.js";
 import { I18n } from "./i18n.js";
-import { badgeTitle, notifySystem } from "./outside.js";
 import { makePlace } from "./place.js";
 import { bellSheet } from "./styles.js";
 import { isQuiet, makeToasts } from "./toasts.js";
@@ -17,9 +16,17 @@ export { Client } from "./client.js";
 const PAUSE = 5000;
 /** Events of a page's dialogs; they do not bubble. */
 const MODAL = ["toggle", "close"];
+/** Attributes that put a sign outside the bell: what nobody asks for is not loaded. */
+/** @type {Record<string, () => Promise<{default: import("./types.d.ts").MakeSign}>>} */
+const SIGNS = {
+  "title-badge": () => import("./title.js"),
+  "favicon-badge": () => import("./favicon.js"),
+  "system-notifications": () => import("./system.js"),
+  sound: () => import("./sound.js"),
+};
 
 export class AlimiBell extends HTMLElement {
-  static observedAttributes = ["src", "lang", "max", "title-badge", "all-href", "settings-href"];
+  static observedAttributes = ["src", "lang", "max", "all-href", "settings-href", ...Object.keys(SIGNS)];
 
   /** @type {Client | null} */
   client = null;
@@ -32,7 +39,8 @@ export class AlimiBell extends HTMLElement {
   #news = new Map();
   #speak = 0;
   #spoke = 0;
-  #titled = false;
+  /** @type {Map<string, import("./types.d.ts").Sign>} */
+  #signs = new Map();
 
   constructor() {
     super();
@@ -73,7 +81,7 @@ export class AlimiBell extends HTMLElement {
     this.close();
     this.client?.stop();
     this.client = null;
-    if (this.#titled) badgeTitle(0);
+    this.#sign();
     for (const type of MODAL) document.removeEventListener(type, this.place, true);
     this.toasts.clear();
     this.place();
@@ -168,7 +176,7 @@ export class AlimiBell extends HTMLElement {
     const news = type === "notification";
     if (news) this.panel?.news(detail.id);
     // Listed and counted it is in any case; the page may have it ring nobody.
-    if (this.#emit(type, detail, news) && news) this.#ring(detail);
+    if (this.emit(type, detail, news) && news) this.#ring(detail);
   }
 
   /** Withdrawn, dealt with elsewhere, or another reader's: nothing more of it. */
@@ -178,8 +186,8 @@ export class AlimiBell extends HTMLElement {
     this.toasts.clear(ids);
   }
 
-  /** @param {string} type @param {unknown} detail @param {boolean} [cancelable] */
-  #emit(type, detail, cancelable) {
+  /** @param {string} type @param {unknown} detail @param {boolean} [cancelable] @returns whether nobody objects */
+  emit(type, detail, cancelable) {
     const init = { detail, cancelable, bubbles: true, composed: true };
     return this.dispatchEvent(new CustomEvent("alimi-" + type, init));
   }
@@ -202,8 +210,26 @@ export class AlimiBell extends HTMLElement {
       this.place();
       this.toasts.show(row, this.i18n.t("close"));
     }
-    if (this.hasAttribute("system-notifications")) {
-      notifySystem(row, () => this.openRow(row, new Event("system")));
+    for (const sign of this.#signs.values()) sign.ring?.(row);
+  }
+
+  /** Brings the signs that are asked for, and takes away the others. */
+  #sign() {
+    for (const name in SIGNS) {
+      const sign = this.#signs.get(name);
+      if (!this.isConnected || !this.hasAttribute(name)) {
+        sign?.stop?.();
+        this.#signs.delete(name);
+      } else if (!sign) {
+        const coming = {};
+        this.#signs.set(name, coming);
+        const come = (/** @type {{default: import("./types.d.ts").MakeSign}} */ module) => {
+          if (this.#signs.get(name) !== coming) return;
+          this.#signs.set(name, module.default(this));
+          this.update();
+        };
+        SIGNS[name]().then(come, () => this.#signs.delete(name));
+      }
     }
   }
 
@@ -213,7 +239,7 @@ export class AlimiBell extends HTMLElement {
     if (button > 1) return;
     if (!row.read_at) this.client?.mark({ action: "read", ids: [row.id] }).catch(() => {});
     if (button || ctrlKey || metaKey || shiftKey) return;
-    if (!this.#emit("open", { notification: row }, true)) event.preventDefault();
+    if (!this.emit("open", { notification: row }, true)) event.preventDefault();
     else if (event.type === "system" && safe(row.url)) location.assign(row.url || "");
     this.close();
   }
@@ -232,9 +258,8 @@ export class AlimiBell extends HTMLElement {
       "aria-expanded": !!this.panel?.open,
     });
     set(this, { state });
-    const titled = this.hasAttribute("title-badge");
-    if (titled || this.#titled) badgeTitle(titled ? n : 0);
-    this.#titled = titled;
+    this.#sign();
+    for (const sign of this.#signs.values()) sign.count?.(n);
     this.place();
     this.panel?.update();
   }

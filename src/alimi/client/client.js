@@ -18,6 +18,8 @@ import { ENDS } from "./stream.js";
 const SILENCE = 90_000;
 /** Coming back to the page asks at most this often who is logged in. */
 const GLANCE = 5_000;
+/** So often a page that is looked at reminds the feed to ask, should the stream be lost. */
+const LOOK = 5_000;
 
 /** @type {Record<string, import("./types.d.ts").Action>} */
 const OPPOSITE = { read: "unread", unread: "read", archive: "unarchive", unarchive: "archive" };
@@ -68,7 +70,7 @@ export class Client {
     // A page in the back/forward cache holds neither stream nor lock.
     addEventListener("pagehide", () => this.#leave(), { signal });
     addEventListener("pageshow", (event) => event.persisted && this.#begin(), { signal });
-    const clock = setInterval(() => this.#watch(), SILENCE / 3);
+    const clock = setInterval(() => this.#watch(), LOOK);
     signal.addEventListener("abort", () => clearInterval(clock));
     return this.#begin();
   }
@@ -240,6 +242,7 @@ export class Client {
   #glance() {
     if (Date.now() - this.#looked < GLANCE) return;
     this.#looked = Date.now();
+    this.#watch();
     this.poke();
   }
 
@@ -255,7 +258,9 @@ export class Client {
   }
 
   #watch() {
-    const lively = /live|retry|connecting/.test(this.state);
+    const { state } = this;
+    if (!document.hidden && state !== "live") this.#link?.say({ t: "poll" });
+    const lively = state !== "out" && state !== "denied";
     if (this.#link && lively && Date.now() - this.#heard > SILENCE) this.#join();
   }
 
@@ -277,7 +282,8 @@ export class Client {
     this.#changed();
     const query = new URLSearchParams({ limit: "20" });
     if (more && next) query.set("after", next);
-    if (view !== "all") query.set(view, "true");
+    const [filter, value = "true"] = view.split(":");
+    if (filter !== "all") query.set(filter, value);
     const run = ++this.#load;
     try {
       const page = await this.api.call("v1/inbox?" + query);

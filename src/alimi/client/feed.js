@@ -1,11 +1,17 @@
 /** A stream and its latest word, kept for all who listen: in a worker, a leader or a lone page. */
 
-import { Stream } from "./stream.js";
+import { Api, Problem } from "./api.js";
+import { Backoff } from "./backoff.js";
+import { ENDS, Stream } from "./stream.js";
 
 /** @typedef {import("./types.d.ts").News} News */
 /** @typedef {import("./types.d.ts").Word} Word */
 /** @typedef {import("./types.d.ts").SseEvent} SseEvent */
 /** @typedef {import("./types.d.ts").Frame} Frame */
+/** @typedef {import("./types.d.ts").State} State */
+
+/** So long without a stream, and news is asked for instead; so often, as long as that lasts. */
+const ASK = 10_000;
 
 /** The recipient's part of a cursor. @param {string} cursor */
 export const tagOf = (cursor) => cursor.split(".")[0];
@@ -18,6 +24,15 @@ export class Feed {
   #counts = {};
   /** @type {((headers: Record<string, string> | null) => void) | null} */
   #answer = null;
+  /** @type {Promise<Record<string, string> | null> | null} */
+  #fresh = null;
+  /** @type {Api} */
+  #api;
+  #asks = new Backoff();
+  /** Whether asking works where the stream does not. */
+  #polls = false;
+  #due = 0;
+  #proof = 0;
 
   /**
    * @param {string} base
@@ -27,13 +42,27 @@ export class Feed {
   constructor(base, tag, post) {
     this.tag = tag;
     this.post = post;
+    this.#api = new Api(base);
+    // Without headers the session is a cookie's, and no listener can freshen that.
+    const refresh = async () =>
+      this.stream.headers && (this.stream.headers = await this.#refresh());
     this.stream = new Stream({
       url: base + "v1/inbox/stream",
       onEvent: (event) => this.#take(event),
-      onState: (state) => post({ t: "state", state }),
-      // Without headers the session is a cookie's, and no listener can freshen that.
-      refresh: async () => this.stream.headers && this.#refresh(),
+      onState: (state) => this.#turn(state),
+      refresh,
     });
+    this.#api.credentials = refresh;
+    this.#asks.retry = ASK;
+  }
+
+  /** @type {State} */
+  get state() {
+    return this.#polls ? "polling" : this.stream.state;
+  }
+
+  get #lost() {
+    return /retry|connecting/.test(this.stream.state);
   }
 
   /** @param {Word} word @param {(news: News) => void} reply to the one who spoke */
@@ -44,10 +73,11 @@ export class Feed {
       stream.cursor ||= word.cursor;
       // The stream reports its own first state, so a snapshot is for a later guest.
       if (this.#counts.cursor) reply(this.#snap());
-      else reply({ t: "state", state: stream.state });
+      else reply({ t: "state", state: this.state });
       stream.open();
     } else if (word.t === "creds" && word.headers) this.#answer?.(word.headers);
     else if (word.t === "poke") stream.poke();
+    else if (word.t === "poll" && this.#lost && Date.now() > this.#due) this.#poll();
   }
 
   close() {
@@ -58,30 +88,80 @@ export class Feed {
   #snap() {
     return {
       t: "snap",
-      state: this.stream.state,
+      state: this.state,
       cursor: this.stream.cursor,
       counts: this.#counts,
     };
   }
 
+  /** @param {State} state of the stream */
+  #turn(state) {
+    clearTimeout(this.#proof);
+    // A stream that a proxy held back until it had ended lives for no time.
+    if (state !== "live") this.#polls &&= this.#lost;
+    else if (this.#polls) this.#proof = setTimeout(() => ((this.#polls = false), this.#turn(state)), 1000);
+    if (!this.#polls) this.#due = Date.now() + ASK;
+    this.post({ t: "state", state: this.state });
+  }
+
+  /** No stream gets through: asks for what it would have told. */
+  async #poll() {
+    const { stream } = this;
+    // One answer at a time, but none that never comes is waited for.
+    this.#due = Date.now() + 3 * ASK;
+    this.#api.headers = stream.headers;
+    try {
+      let told = await this.#api.call("v1/inbox/counts");
+      const known = versionOf(stream.cursor);
+      if (versionOf(told.cursor) > known) told = await this.#api.call("v1/inbox?limit=20");
+      if (!this.#lost) return;
+      /** @type {import("./types.d.ts").Page} */
+      const { cursor, unread, unseen, items = [] } = told;
+      if (tagOf(cursor) !== this.tag) return this.#leave();
+      const more = versionOf(cursor) - known;
+      const news = items.filter((row) => row.version > known && !row.seen_at && !row.read_at);
+      this.#counts = { unread, unseen, cursor };
+      for (const row of news.reverse()) {
+        // Where nothing else has happened, a list that is shown need not be loaded anew.
+        const id = news.length === more && row.version === versionOf(cursor) ? cursor : "";
+        this.post({ t: "event", event: "message", frame: { ...row, unread, unseen }, id });
+      }
+      if (more > 0) stream.cursor = cursor;
+      this.post(this.#snap());
+      this.#asked(true);
+    } catch (problem) {
+      if (problem instanceof Problem && ENDS[problem.status]) return this.#leave();
+      this.#asked(false);
+    }
+  }
+
+  /** Somebody else is logged in now, or nobody: nothing more for our listeners. */
+  #leave() {
+    this.close();
+    this.post({ t: "tag" });
+  }
+
+  /** @param {boolean} works */
+  #asked(works) {
+    this.#polls = works;
+    this.#asks.failures = works ? 0 : this.#asks.failures + 1;
+    this.#due = Date.now() + this.#asks.next();
+    this.post({ t: "state", state: this.state });
+  }
+
   /** Asks the listeners for fresh credentials; who has none stays silent. */
   #refresh() {
-    return /** @type {Promise<Record<string, string> | null>} */ (
-      new Promise((resolve) => {
-        this.#answer = resolve;
-        this.post({ t: "need" });
-        setTimeout(resolve, 5000, null);
-      })
-    );
+    this.#fresh ||= new Promise((resolve) => {
+      this.#answer = resolve;
+      this.post({ t: "need" });
+      setTimeout(resolve, 5000, null);
+    });
+    return this.#fresh.finally(() => (this.#fresh = null));
   }
 
   /** @param {SseEvent} event */
   #take({ event, data, id }) {
-    if (id && tagOf(id) !== this.tag) {
-      // Somebody else is logged in now: none of it is for our listeners.
-      this.close();
-      return this.post({ t: "tag" });
-    }
+    if (id && tagOf(id) !== this.tag) return this.#leave();
     const frame = parse(data);
     if (!frame) return;
     if (frame.unread !== undefined) {

@@ -3,7 +3,7 @@
 import { sheet } from "./styles.js";
 
 export const panelSheet = sheet(`
-.panel{inset:64px 16px auto auto;width:var(--alimi-width,400px);max-width:calc(100vw - 16px);height:var(--alimi-height,600px);max-height:min(100% - 16px,100dvh - 16px);flex-direction:column;text-align:start;overflow:hidden;background:var(--_s);border:1px solid var(--_l);border-radius:var(--_r);box-shadow:0 12px 40px #0003}
+.panel{inset-block:64px auto;inset-inline:auto 16px;width:var(--alimi-width,400px);max-width:calc(100vw - 16px);height:var(--alimi-height,600px);max-height:min(100% - 16px,100dvh - 16px);flex-direction:column;text-align:start;overflow:hidden;background:var(--_s);border:1px solid var(--_l);border-radius:var(--_r);box-shadow:0 12px 40px #0003}
 @supports (position-area:end){.panel{inset:auto;margin:8px 0;position-anchor:--bell;position-area:block-end span-inline-start;position-try:flip-inline,flip-block,flip-block flip-inline}}
 .panel:is(:popover-open,[open]){display:flex}
 .panel::backdrop{background:none}
@@ -12,12 +12,13 @@ ul{list-style:none}
 :disabled{opacity:.4}
 .header,.tabs,.note,.footer{display:flex;align-items:center;gap:4px;padding:12px 12px 4px;padding-inline-start:18px}
 .title{flex:1;font-size:17px}
-.tabs{padding:0 10px;border-block-end:1px solid var(--_l)}
+.tabs{padding:0 10px;flex-wrap:wrap;border-block-end:1px solid var(--_l)}
 .tab{padding:8px;border-radius:8px 8px 0 0;color:var(--_m);font-size:14px}
 [aria-selected=true]{color:var(--_t);font-weight:600;box-shadow:inset 0 -2px var(--_a)}
 .note{padding:8px 18px;background:var(--_h);font-size:14px}
 .note p{flex:1}
-:host([state=retry]) .note,.bones{animation:late 1s}
+:host([state=retry]) .note{animation:late 1s}
+.bones{animation:late .2s}
 .action{color:var(--_a);font-weight:600;padding:4px 6px;text-decoration:none}
 .list{position:relative;flex:1;scroll-padding-block:52px 8px;overflow-y:auto;overscroll-behavior:contain}
 .day{position:sticky;inset-block-start:0;z-index:1;padding:10px 18px 6px;background:var(--_s);color:var(--_m);font-size:13px}
@@ -29,6 +30,8 @@ h3{font:inherit;font-weight:600}
 .object:empty{display:none}
 .time{flex:none}
 .meta{display:flex;gap:5px;padding-inline-end:52px;color:var(--_m);font-size:13px}
+.extra{display:flex;flex-wrap:wrap;gap:8px;padding:0 66px 10px}
+.extra:empty{display:none}
 .actor:not(:empty)+i::before{content:"·"}
 .dot{position:absolute;inset-block-start:18px;inset-inline-end:16px;width:8px;height:8px;border-radius:50%}
 .row-unread .dot{background:var(--_a)}

@@ -1,9 +1,13 @@
 /** The panel: header, views, the list and its states. Made anew when the language changes. */
 
+import { catalogues } from "./catalogues.js";
 import { BELL, CHECK, CROSS, arrange, h, icon, label, safe, say, set } from "./dom.js";
+import { addCatalogue } from "./i18n.js";
+import { panelCatalogues } from "./panel-catalogues.js";
 import { panelSheet } from "./panel-styles.js";
 import { modalOver } from "./place.js";
 import { makeRow } from "./row.js";
+import { day } from "./times.js";
 import { isQuiet } from "./toasts.js";
 
 /** @typedef {import("./types.d.ts").Notification} Notification */
@@ -11,8 +15,11 @@ import { isQuiet } from "./toasts.js";
 /** @typedef {import("./types.d.ts").View} View */
 /** @typedef {import("./i18n.js").Key} Key */
 
-/** @type {View[]} */
-const VIEWS = ["all", "unread", "archived"];
+for (const [lang, words] of Object.entries(panelCatalogues)) {
+  // What the page has replaced by now stays.
+  addCatalogue(lang, { ...words, ...catalogues[lang] });
+}
+
 /** How long a mark can be undone by its line. */
 const UNDO = 8000;
 
@@ -27,6 +34,7 @@ export function makePanel(bell) {
   const held = new Set();
   let open = false;
   let current = "";
+  let whose = "";
   let was = "";
   let worry = "";
   let warn = 0;
@@ -52,7 +60,10 @@ export function makePanel(bell) {
     title.focus();
     mark({ action: "read", upto: store().cursor });
   });
-  const tabs = VIEWS.map((view) =>
+  const categories = (bell.getAttribute("categories") || "").split(/\s+/).filter(Boolean);
+  /** @type {View[]} */
+  const views = ["all", "unread", ...categories.map((name) => /** @type {const} */ (`category:${name}`)), "archived"];
+  const tabs = views.map((view) =>
     h("button.tab", { role: "tab", id: view, "aria-controls": "list", click: () => select(view) }),
   );
   const trouble = h("p");
@@ -142,7 +153,7 @@ export function makePanel(bell) {
     else element.showPopover();
     addEventListener("pointerdown", outside);
     clock = setInterval(update, 30_000);
-    store().state = was = "";
+    store().state = was = whose = "";
     bell.update();
     title.focus();
     client().seen();
@@ -181,8 +192,26 @@ export function makePanel(bell) {
 
   /** @param {View} view */
   function select(view) {
+    try {
+      client().marks.storage?.setItem(choice(), view);
+    } catch {
+      // A full storage: the choice is forgotten with the page.
+    }
     store().select(view);
     release();
+  }
+
+  /** Where the reader's choice of a view is kept. */
+  const choice = () => `alimi-view ${client().api.base} ${client().tag}`;
+
+  /** Opened, it is as this reader left it. */
+  function recall() {
+    const { view, counts } = store();
+    const kept = client().marks.storage?.getItem(choice()) ?? view;
+    const known = views.find((one) => one === kept) || "all";
+    // The badge promised news, and there is none in the archive.
+    const wanted = known === "archived" && counts.unseen ? "all" : known;
+    if (wanted !== view) store().select(wanted);
   }
 
   function update() {
@@ -203,18 +232,25 @@ export function makePanel(bell) {
 
   function render() {
     const { state, tag } = client();
+    if (tag && whose !== tag) {
+      whose = tag;
+      recall();
+    }
     const { view, counts, state: loaded } = store();
     // A list that went stale, or wrong while the stream was away, is loaded when it is back.
-    const again = loaded === "error" && was !== state && state === "live";
+    const again = loaded === "error" && was !== state && /live|polling/.test(state);
     was = state;
     if (tag && !bell.out && (!loaded || again)) client().load();
     readAll.disabled = !counts.unread;
+    // It says "all", and means the inbox.
+    readAll.hidden = view !== "all" && view !== "unread";
     tabs.forEach((tab, at) => {
-      const on = VIEWS[at] === view;
-      say(tab, t(VIEWS[at]) + (at === 1 && counts.unread ? " " + i18n.number(counts.unread) : ""));
+      const on = views[at] === view;
+      const n = at === 1 && counts.unread ? " " + i18n.number(counts.unread) : "";
+      say(tab, (t(views[at]) || views[at].split(":")[1]) + n);
       set(tab, { "aria-selected": on, tabindex: on ? 0 : -1 });
     });
-    const bad = state === "retry" ? "offline" : bell.out;
+    const bad = state === "retry" ? "offline" : state === "polling" ? state : bell.out;
     banner.hidden = !bad;
     if (bad) say(trouble, t(bad));
     if (bad !== worry) {
@@ -240,12 +276,12 @@ export function makePanel(bell) {
     /** @type {Set<Node>} */
     const nodes = new Set();
     for (const row of shown) {
-      const made = old.get(row.id) || makeRow(row, bell.openRow, mark);
+      const made = old.get(row.id) || makeRow(row, bell, mark);
       rows.set(row.id, made);
       made.update(row, i18n, row.id === current);
-      const day = i18n.day(new Date(row.created_at));
-      if (!days.has(day)) days.set(day, h("li.day", {}, h("h3", {}, day)));
-      nodes.add(/** @type {Node} */ (days.get(day))).add(made.element);
+      const name = day(i18n, new Date(row.created_at));
+      if (!days.has(name)) days.set(name, h("li.day", {}, h("h3", {}, name)));
+      nodes.add(/** @type {Node} */ (days.get(name))).add(made.element);
     }
     arrange(items, [...nodes]);
     ending(shown.length);
@@ -261,7 +297,7 @@ export function makePanel(bell) {
     let offer = "";
     if (state === "error") [text, offer] = ["error", "retry"];
     else if (next) offer = "more";
-    else if (!count) text = view === "all" ? "none" : "nothing";
+    else text = count ? "end" : view === "all" ? "none" : "nothing";
     if (busy || bell.out) text = offer = "";
     set(list, { "aria-labelledby": view, "aria-busy": busy });
     set(tail, { class: count ? "more" : busy ? "empty bones" : "empty", part: "empty" });
@@ -316,7 +352,8 @@ export function makePanel(bell) {
   /** @param {KeyboardEvent} event */
   function onKey(event) {
     if (event.isComposing || event.altKey || event.metaKey) return;
-    const move = moves(event.ctrlKey)[event.key];
+    // In what the page put into a slot, all other keys are the page's.
+    const move = (focused() || event.key === "Escape") && moves(event.ctrlKey)[event.key];
     if (!move) return;
     event.preventDefault();
     event.stopPropagation();
@@ -333,19 +370,22 @@ export function makePanel(bell) {
     /** @type {Record<string, (() => void) | undefined>} */
     const keys = { Escape: () => hide(true), ArrowDown: down, PageDown: down, ArrowUp: up, PageUp: up };
     /** @param {number} to */
-    const turn = (to) => () => (select(VIEWS[to % 3]), tabs[to % 3].focus());
+    const turn = (to) => () => (select(views[to % views.length]), tabs[to % views.length].focus());
     if (tab >= 0) {
-      const [right, left] = element.matches(":dir(rtl)") ? [2, 1] : [1, 2];
-      return { ...keys, ArrowRight: turn(tab + right), ArrowLeft: turn(tab + left), Home: turn(0), End: turn(2) };
+      const last = views.length - 1;
+      const [right, left] = element.matches(":dir(rtl)") ? [last, 1] : [1, last];
+      return { ...keys, ArrowRight: turn(tab + right), ArrowLeft: turn(tab + left), Home: turn(0), End: turn(last) };
     }
-    if (!inList()) return keys;
-    if (ctrl) return { Home: () => tabs[VIEWS.indexOf(store().view)].focus(), End: after };
     const own = bell.hasAttribute("shortcuts");
+    // The last row that was archived leaves the focus outside of the list.
+    if (own) keys.u = undo;
+    if (!inList()) return keys;
+    if (ctrl) return { Home: () => tabs[views.indexOf(store().view)].focus(), End: after };
     return {
       ...keys,
       Home: () => goTo(0),
       End: () => goTo(rows.size),
-      ...(own && { r: () => row?.read.click(), e: () => row?.archive.click(), u: undo }),
+      ...(own && { r: () => row?.read.click(), e: () => row?.archive.click() }),
     };
   }
 

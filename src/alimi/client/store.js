@@ -104,7 +104,7 @@ export class Store {
   /** @param {Notification} row */
   #add(row) {
     this.#put(row);
-    if (this.state && this.view !== "archived" && !this.#ids.includes(row.id)) {
+    if (this.state && this.#fits(row) && !this.#ids.includes(row.id)) {
       this.#ids.unshift(row.id);
       if (this.#ids.length > LONG) this.state = "";
     }
@@ -130,10 +130,17 @@ export class Store {
       // It may come into this list, or not; only a look will tell.
       if (this.view === "archived" && archived_at) this.state = "";
     } else if (version >= row.version) {
-      this.#rows.set(id, { ...row, version, seen_at, read_at, archived_at });
+      const now = { ...row, version, seen_at, read_at, archived_at };
+      this.#rows.set(id, now);
       // It comes back to a list that was loaded without it.
-      if (!archived_at === (this.view !== "archived") && !this.#ids.includes(id)) this.state = "";
+      if (this.#fits(now) && !this.#ids.includes(id)) this.state = "";
     }
+  }
+
+  /** Whether this list may show it. @param {Notification} row */
+  #fits({ archived_at, category }) {
+    const [filter, value = category] = this.view.split(":");
+    return !archived_at === (filter !== "archived") && category === value;
   }
 
   /** @param {import("./types.d.ts").Page} page @param {boolean} [more] */
@@ -164,9 +171,7 @@ export class Store {
   /** What the list shows. @returns {Notification[]} */
   get rows() {
     const rows = this.#ids.map((id) => this.row(id));
-    return /** @type {Notification[]} */ (
-      rows.filter((row) => row && !row.archived_at === (this.view !== "archived"))
-    );
+    return /** @type {Notification[]} */ (rows.filter((row) => row && this.#fits(row)));
   }
 
   /** The server's counts, moved by what is marked here and not yet confirmed. @type {Counts} */

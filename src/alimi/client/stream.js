@@ -67,7 +67,7 @@ export class Stream {
   /** Something woke up (network, page): do not wait longer, do not trust a silent stream. */
   poke() {
     if (this.#backoff.failures) this.#backoff.wake?.();
-    if (this.state === "live" && Date.now() - this.#heard > this.ping * 1.5) this.#turn?.abort();
+    if (Date.now() - this.#heard > this.ping * 1.5) this.#turn?.abort();
   }
 
   /** @param {State} state */
@@ -85,6 +85,7 @@ export class Stream {
     const turn = (this.#turn = new AbortController());
     const bark = () => turn.abort();
     this.#after = null;
+    this.#heard = Date.now();
     let dog = setTimeout(bark, this.ping * 2.5);
     try {
       const answer = await this.#request(turn.signal);

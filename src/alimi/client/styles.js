@@ -8,7 +8,7 @@ export function sheet(css) {
 }
 
 export const bellSheet = sheet(`
-:host{display:inline-block;--_a:var(--alimi-accent,light-dark(#3451d1,#9db0ff));--_s:var(--alimi-surface,light-dark(#fff,#1d1f25));--_t:var(--alimi-text,light-dark(#1b1d22,#eceef2));--_m:var(--alimi-muted,light-dark(#5b6270,#a3aab8));--_l:var(--alimi-line,light-dark(#e6e8ee,#343843));--_h:color-mix(in srgb,var(--_t) 6%,var(--_s));--_r:var(--alimi-radius,14px);font:var(--alimi-font,15px/1.45 system-ui,sans-serif)}
+:host{display:inline-block;vertical-align:middle;--_a:var(--alimi-accent,light-dark(#3451d1,#9db0ff));--_s:var(--alimi-surface,light-dark(#fff,#1d1f25));--_t:var(--alimi-text,light-dark(#1b1d22,#eceef2));--_m:var(--alimi-muted,light-dark(#5b6270,#a3aab8));--_l:var(--alimi-line,light-dark(#e6e8ee,#343843));--_h:color-mix(in srgb,var(--_t) 6%,var(--_s));--_r:var(--alimi-radius,14px);font:var(--alimi-font,15px/1.45 system-ui,sans-serif)}
 :host([theme]){color-scheme:light dark}
 :host([theme=light]){color-scheme:light}
 :host([theme=dark]){color-scheme:dark}
@@ -23,6 +23,8 @@ svg{display:block;width:20px;height:20px;fill:none;stroke:currentColor;stroke-wi
 .bell svg{width:22px;height:22px}
 :host([state=out]) svg{opacity:.5}
 .badge{position:absolute;inset-block-start:2px;inset-inline-start:54%;min-width:18px;padding:0 5px;border-radius:9px;background:var(--alimi-badge,#cf222e);color:var(--alimi-badge-text,#fff);font-size:11px;font-weight:600;line-height:18px;text-align:center;white-space:nowrap;font-variant-numeric:tabular-nums}
+:host([badge=dot]) .badge{min-width:10px;height:10px;padding:0;font-size:0}
+:host([badge=off]) .badge{display:none}
 .panel,.toasts{position:fixed;inset:auto;border:0;color:var(--_t);background:none;overflow:visible;word-break:keep-all;overflow-wrap:anywhere}
 .icon{display:grid;place-items:center;width:32px;height:32px;color:var(--_m)}
 .icon:hover,.tab:hover{color:var(--_t);background:var(--_h)}

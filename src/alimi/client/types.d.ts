@@ -74,7 +74,8 @@ export interface Frame extends Partial<Notification> {
   deleted?: boolean;
 }
 
-export type State = "connecting" | "live" | "retry" | "out" | "denied" | "closed";
+/** `polling`: no stream gets through, so news is asked for every few seconds. */
+export type State = "connecting" | "live" | "polling" | "retry" | "out" | "denied" | "closed";
 
 export type Credentials = () =>
   | Promise<Record<string, string> | null>
@@ -94,9 +95,21 @@ export type Word =
   | { t: "join"; cursor: string; headers: Record<string, string> | null }
   | { t: "creds"; headers: Record<string, string> | null }
   | { t: "poke" }
+  | { t: "poll" }
   | { t: "leave" };
 
-export type View = "all" | "unread" | "archived";
+export type View = "all" | "unread" | "archived" | `category:${string}`;
+
+/** What an attribute of the bell adds outside of it, as long as it is there. */
+export interface Sign {
+  /** @param n what the badge says */
+  count?(n: number): void;
+  /** Something new, that is not quiet. */
+  ring?(row: Notification): void;
+  stop?(): void;
+}
+
+export type MakeSign = (bell: import("./bell.js").AlimiBell) => Sign;
 
 /** What the bell needs of its panel. */
 export interface Panel {

@@ -70,5 +70,5 @@ function showConnection() {
   clearTimeout(connectionTimer);
   if (connection === "out") location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   if (connection === "retry") connectionTimer = setTimeout(() => (offline.hidden = false), PATIENCE_MS);
-  else if (connection === "live") offline.hidden = true;
+  else if (connection === "live" || connection === "polling") offline.hidden = true;
 }
