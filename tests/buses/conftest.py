@@ -1,11 +1,20 @@
-"""Loops that buses run on: asyncio's everywhere, uvloop's where a test is about that."""
+"""Loops that buses run on: asyncio's everywhere, uvloop's where a test is about that.
+
+And Redis beside Valkey where the two may differ.  Where it is not installed its tests are left out
+and a line says so; in CI they fail instead.
+"""
 
 import asyncio
+import os
+import shutil
 from collections.abc import Callable, Mapping
 
 import pytest
 import uvloop
 
+from tests.support.valkey import KINDS, REDIS, ValkeyServer
+
+LEFT_OUT = pytest.StashKey[bool]()
 Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
 
@@ -19,3 +28,36 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> L
 @pytest.fixture
 def on_uvloop() -> None:
     """The test's loop is uvloop's."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> type[ValkeyServer]:
+    """A server that speaks Valkey's protocol."""
+    return KINDS[request.param]
+
+
+@pytest.fixture(scope="module", params=["redis"])
+def redis(request: pytest.FixtureRequest) -> type[ValkeyServer]:
+    """The only one of the two at hand that encrypts."""
+    return KINDS[request.param]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a server that is not here."""
+    if shutil.which(REDIS) or os.environ.get("CI"):
+        return
+    left_out = [item for item in items if _needs_redis(item)]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+        config.stash[LEFT_OUT] = True
+
+
+def _needs_redis(item: pytest.Item) -> bool:
+    return hasattr(item, "callspec") and "redis" in item.callspec.params.values()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was left out."""
+    if LEFT_OUT in terminalreporter.config.stash:
+        terminalreporter.write_line(f"tests/buses: left out, not here: {REDIS}")

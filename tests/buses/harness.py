@@ -14,7 +14,7 @@ from tests.support.servers import ServerProcess
 from tests.support.tcp_proxy import TcpProxy
 
 #: A test waits for outages to be noticed, so they are noticed soon.
-QUICK = Patience(connect=2, confirm=0.5, probe=1, confirm_all=2, pauses=(0.05, 0.3))
+QUICK = Patience(connect=2, confirm=1, probe=1, confirm_all=2, pauses=(0.05, 0.3))
 
 
 class OnAServer(NetworkBusConformance):

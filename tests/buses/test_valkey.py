@@ -1,4 +1,8 @@
-"""The Valkey bus passes the conformance suite, and what is special about it."""
+"""The Valkey bus passes the conformance suite, on Valkey and on Redis 7.
+
+All of it on both: they answer in different orders and words, and die, freeze and come back in
+their own ways.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,8 @@ from tests.support.valkey import ValkeyServer
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ValkeyServer]:
-    with ValkeyServer() as server:
+def server(kind: type[ValkeyServer]) -> Iterator[ValkeyServer]:
+    with kind() as server:
         yield server
 
 

