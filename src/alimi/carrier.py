@@ -265,7 +265,7 @@ class Carrier:
             try:
                 await self._live(await self._linked())
             except (LinkError, TimeoutError, OSError) as error:
-                self._note_trouble(str(error) or type(error).__name__)
+                self._note_trouble(str(error) or "the server answers nothing")
             except Exception as error:  # a server that speaks nonsense; the task's owner logs it
                 self._note_trouble(type(error).__name__)
                 raise

@@ -40,14 +40,17 @@ class Wire(asyncio.Protocol):
         self._pongs: deque[asyncio.Future[None]] = deque()
         self._asked: asyncio.Future[None] | None = None
 
-    async def dial(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
-        """Connect; with `tls`, encrypted from the first byte."""
-        await self._loop.create_connection(lambda: self, host, port, ssl=tls)
+    async def dial(
+        self, host: str, port: int, tls: ssl.SSLContext | None = None, name: str | None = None
+    ) -> None:
+        """Connect; with `tls`, encrypted from the first byte, `name` being its certificate's."""
+        name = name if tls else None
+        await self._loop.create_connection(lambda: self, host, port, ssl=tls, server_hostname=name)
 
-    async def encrypt(self, tls: ssl.SSLContext, host: str) -> None:
+    async def encrypt(self, tls: ssl.SSLContext, name: str) -> None:
         """Go on encrypted, on a connection that began in the clear."""
         assert self.transport is not None  # noqa: S101 - dialled before
-        upgraded = await self._loop.start_tls(self.transport, self, tls, server_hostname=host)
+        upgraded = await self._loop.start_tls(self.transport, self, tls, server_hostname=name)
         if upgraded is None:
             raise LinkError("the connection broke while it was being encrypted")
         self._use(upgraded)
@@ -67,8 +70,10 @@ class Wire(asyncio.Protocol):
     # -- asyncio's side -----------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Begin, unless nobody waits for it any more."""
         self._use(cast("asyncio.Transport", transport))  # uvloop's own is no subclass of it
+        if self.gone.done():
+            self.close()
 
     def data_received(self, data: bytes) -> None:
         """Read what is whole, keep the rest."""

@@ -54,11 +54,12 @@ async def test_servers_that_are_told_no_longer_are_forgotten() -> None:
     dialler = Dialler(parse(f"nats://{host}:{port}", port=4222), "x")
     found = []
     for _ in range(3):
-        dialler._hosts.sort(key=lambda host: host != named)
+        while next(iter(dialler.servers)) != named:
+            dialler.servers.next()
         link = await dialler.connect(create_autospec(Ears))
         link.close()
         await ended.acquire()
-        found.append(set(dialler._hosts) - {named})
+        found.append(set(dialler.servers) - {named})
     assert found == [{("10.0.0.1", 4222), ("::1", 4223)}, {("10.0.0.2", 4222)}, set()]
     server.close()
     await server.wait_closed()

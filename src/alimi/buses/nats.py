@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from alimi import telegrams
-from alimi.addresses import Address, digest, namespace, parse
+from alimi.addresses import Address, Server, Servers, digest, namespace, parse
 from alimi.carrier import Carrier, Ears, Patience
 from alimi.errors import ConfigurationError
 from alimi.metrics import Metrics
@@ -25,10 +24,6 @@ from alimi.wire import LinkError, Wire
 
 #: Messages joined into one write.
 _AT_ONCE = 256
-#: Servers that one may name beside itself.
-_MOST_TOLD = 100
-#: Errors after which the server keeps the connection.
-_SURVIVED = ("permissions violation",)
 
 
 def make(url: str, identity: str, metrics: Metrics, patience: Patience | None = None) -> Carrier:
@@ -47,21 +42,19 @@ class Dialler:
         expected = address.scheme == "tls" or address.names_tls_files
         self._tls = address.tls() if expected else None
         self._space = namespace(address.options, identity)
-        self._hosts = list(address.hosts)
-        random.shuffle(self._hosts)
+        self.servers = Servers(address.hosts)
 
     async def connect(self, ears: Ears) -> NatsLink:
         """Try the next server; the carrier comes again."""
-        host, port = self._hosts[0]
-        self._hosts.append(self._hosts.pop(0))
-        link = NatsLink(ears, self._space)
+        host, port = self.servers.next()
+        name = self.servers.certified(host)
+        link = NatsLink(ears, self._space, lambda told: self.servers.learn(told, host))
         try:
             await link.dial(host, port)
             info = await link.greeting
-            self._learn(info)
             if self._address.scheme == "tls" or info.get("tls_required"):
                 self._tls = self._tls or self._address.tls()
-                await link.encrypt(self._tls, host)
+                await link.encrypt(self._tls, name)
             link.introduce(self._address.user, self._address.password)
             await asyncio.shield(link.confirm())
         except BaseException:
@@ -69,23 +62,14 @@ class Dialler:
             raise
         return link
 
-    def _learn(self, info: dict[str, Any]) -> None:
-        """Those of before that are told no longer are gone: in a cluster addresses come and go."""
-        urls = info.get("connect_urls")
-        told: list[tuple[str, int]] = []
-        for url in urls[:_MOST_TOLD] if isinstance(urls, list) else ():
-            with contextlib.suppress(ConfigurationError):
-                told += parse(f"nats://{url}", port=4222).hosts
-        kept = {*self._address.hosts, *told}
-        self._hosts = [each for each in self._hosts if each in kept]
-        self._hosts += dict.fromkeys(each for each in told if each not in self._hosts)
-
 
 class NatsLink(Wire):
     """One connection; subscriptions are numbers in two dictionaries."""
 
-    def __init__(self, ears: Ears, space: str) -> None:
+    def __init__(self, ears: Ears, space: str, told: Callable[[Iterable[Server]], None]) -> None:
         super().__init__()
+        #: Called with the servers of the cluster, whenever they have changed.
+        self._told = told
         self.greeting: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self.gone.add_done_callback(self._stop_greeting)
         self._ears = ears
@@ -106,6 +90,8 @@ class NatsLink(Wire):
             told |= {"auth_token": user} if password is None else {"user": user, "pass": password}
         self.write(b"CONNECT %b\r\n" % msgspec.json.encode(told))
         self.write(b"SUB %b 0\r\n" % self._subject("all"))
+        # Whether we may speak is known at once too: nobody follows this one.
+        self.write(b"PUB %b 0\r\n\r\n" % self._subject("to", ""))
 
     def _subject(self, *parts: str) -> bytes:
         """Names may hold anything; a subject may not."""
@@ -184,7 +170,10 @@ class NatsLink(Wire):
             case b"INFO":
                 self._learn(rest)
             case b"-ERR":
-                self._fail(rest.decode("utf-8", "replace").strip(" '"))
+                # Also for a subject that is forbidden, after which the server goes on: we would
+                # be deaf or dumb, and nobody would know.
+                text = rest.decode("utf-8", "replace").strip(" '")
+                raise LinkError(f"the server says: {text:.200}")
             case b"+OK" | b"":
                 pass
             case _:
@@ -198,15 +187,11 @@ class NatsLink(Wire):
         limit = info.get("max_payload")
         if isinstance(limit, int):
             self._max_payload = limit
+        # Also in the middle of a link: who waits for the end of this server to learn of another
+        # never does.
+        self._told(_servers(info.get("connect_urls")))
         if not self.greeting.done():
             self.greeting.set_result(info)
-
-    def _fail(self, reason: str) -> None:
-        if reason.lower().startswith(_SURVIVED):
-            # Its recipient hears nothing until an operator allows it: the position check does.
-            self._ears.dropped("refused")
-            return
-        raise LinkError(f"the server says: {reason}")
 
     def _hear(self, number: bytes, body: bytes) -> None:
         recipient = "" if number == b"0" else self._recipients.get(number)
@@ -222,3 +207,10 @@ class NatsLink(Wire):
         if not self.greeting.done():
             self.greeting.set_exception(LinkError(gone.result()))
             self.greeting.exception()  # somebody may have stopped waiting
+
+
+def _servers(urls: object) -> Iterable[Server]:
+    """Those of a greeting that can be read."""
+    for url in urls if isinstance(urls, list) else ():
+        with contextlib.suppress(ConfigurationError):
+            yield from parse(f"nats://{url}", port=4222).hosts

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import ssl
+from collections.abc import Iterator
 from typing import Any
 
-from alimi.addresses import Address, namespace, parse
-from alimi.buses.valkey.link import ValkeyLink
+from alimi.addresses import Address, Server, Servers, namespace, parse
+from alimi.buses.valkey.link import ValkeyLink, check_primary
 from alimi.buses.valkey.resp import RespWire
 from alimi.carrier import Carrier, Ears, Patience
 from alimi.errors import ConfigurationError
@@ -21,7 +21,8 @@ _ENCRYPTED = frozenset({"valkeys", "rediss"})
 def make(url: str, identity: str, metrics: Metrics, patience: Patience | None = None) -> Carrier:
     """The bus at `valkey://user:password@host:6379` or, encrypted, `valkeys://…`.
 
-    Of a cluster any of its nodes will do; several may be named.
+    Of a cluster any of its nodes will do; several may be named.  So may a primary and its
+    replicas: the one is used that is the primary at the time.
     """
     dialler = Dialler(parse(url, port=6379), identity)
     return Carrier("valkey", dialler.connect, metrics, patience)
@@ -40,54 +41,69 @@ class Dialler:
                 "ca, cert and key are for an encrypted bus: write valkeys:// or rediss://"
             )
         self._space = namespace(address.options, identity)
-        self._hosts = list(address.hosts)
-        random.shuffle(self._hosts)
+        self.servers = Servers(address.hosts)
 
     async def connect(self, ears: Ears) -> ValkeyLink:
-        """Ask one server whether there are more."""
-        host, port = self._hosts[0]
-        self._hosts.append(self._hosts.pop(0))
+        """Ask the next server whether there are more; the carrier comes again."""
+        at = self.servers.next()
         link = ValkeyLink(ears, self._space)
-        wires: dict[tuple[str, int], RespWire] = {}
+        first = RespWire(link.pushed)
+        wires = {at: first}
+        used: list[RespWire] = []
         try:
-            first = wires[host, port] = RespWire(link.pushed)
-            mode = await self._greet(first, host, port)
+            hello = await self._greet(first, at)
+            mode = hello.get(b"mode")
+            if mode == b"sentinel":
+                raise LinkError("this is a Sentinel: name the servers that it watches over")
             if mode == b"cluster":
-                link.own(await self._shards(link, await first.ask(b"CLUSTER", b"SLOTS"), wires))
+                shards = await self._shards(link, at, wires)
             else:
-                link.own([(0, first)])
-        except BaseException:
+                check_primary(hello)
+                shards = [(0, first)]
+            used = [wire for _, wire in shards]
+            link.own(shards)
+        finally:
             for wire in wires.values():
-                wire.close()
-            raise
+                if wire not in used:  # all of them when it failed, else a replica that was asked
+                    wire.close()
         return link
 
-    async def _greet(self, wire: RespWire, host: str, port: int) -> Any:
-        await wire.dial(host, port, self._tls)
+    async def _greet(self, wire: RespWire, at: Server) -> dict[Any, Any]:
+        await wire.dial(*at, self._tls, self.servers.certified(at[0]))
         words = [b"HELLO", b"3"]
         if self._address.user is not None:
             user, password = self._address.user or "default", self._address.password or ""
             words += [b"AUTH", user.encode(), password.encode()]
         hello = await wire.ask(*words, b"SETNAME", b"alimi")
-        return hello.get(b"mode") if isinstance(hello, dict) else None
+        return hello if isinstance(hello, dict) else {}
 
     async def _shards(
-        self, link: ValkeyLink, slots: Any, wires: dict[tuple[str, int], RespWire]
+        self, link: ValkeyLink, seed: Server, wires: dict[Server, RespWire]
     ) -> list[tuple[int, RespWire]]:
         """A connection to the primary of each range of slots."""
-        (seed, _), first = next(iter(wires.items()))
-        ranges = sorted(
-            (start, ((node[0] or b"").decode() or seed, node[1])) for start, _, node, *_ in slots
-        )
+        first = wires[seed]
+        slots = await first.ask(b"CLUSTER", b"SLOTS")
+        nodes = list(_nodes(slots, seed[0]))
+        ranges = sorted((start, at) for start, rank, at, _ in nodes if rank == 0)
         if not ranges or ranges[0][0] != 0:
             raise LinkError("the cluster does not serve all slots")
         mine = await first.ask(b"CLUSTER", b"MYID")
-        for start, _, node, *_ in slots:
-            del start
-            if node[2] == mine:  # by another name, perhaps
-                wires[(node[0] or b"").decode() or seed, node[1]] = first
+        # The one that was asked may be known by another name there; its own will do.
+        others = (at for _, _, at, number in nodes if number != mine or at == seed)
+        self.servers.learn(others, seed[0])
+        wires |= {at: first for _, _, at, number in nodes if number == mine}
         new = {at for _, at in ranges} - set(wires)
-        for at in new:
-            wires[at] = RespWire(link.pushed)
-        await asyncio.gather(*(self._greet(wires[at], *at) for at in new))
+        wires |= {at: RespWire(link.pushed) for at in new}
+        for hello in await asyncio.gather(*(self._greet(wires[at], at) for at in new)):
+            check_primary(hello)
         return [(start, wires[at]) for start, at in ranges]
+
+
+def _nodes(slots: Any, seed: str) -> Iterator[tuple[int, int, Server, bytes]]:
+    """Of each range its first slot, and its servers: the primary, and its replicas by rank.
+
+    One that does not know its own name is found where it was asked.
+    """
+    for start, _, *servers in slots:
+        for rank, (host, port, number, *_) in enumerate(servers):
+            yield start, rank, ((host or b"").decode() or seed, port), number

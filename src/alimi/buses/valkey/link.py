@@ -19,7 +19,6 @@ from alimi.wire import LinkError
 #: Messages joined into one write.
 _AT_ONCE = 256
 _SLOTS = 16_384
-_TOO_OLD = "has no sharded pub/sub: Valkey, or Redis 7 and newer, does"
 
 
 class ValkeyLink:
@@ -47,6 +46,10 @@ class ValkeyLink:
         for wire in self._wires:
             wire.gone.add_done_callback(lambda gone: self.close(gone.result()))
         self._say(self._everybody, b"SSUBSCRIBE", self._everybody)
+        # Whether all is allowed that we shall need is known at once too: nobody follows this one.
+        nobody = self._space + b"nobody"
+        self._say(nobody, b"SPUBLISH", nobody, b"")
+        self._say(nobody, b"SUNSUBSCRIBE", nobody, reply=self._unsubscribed)
 
     # -- what the carrier asks ----------------------------------------------------------------
 
@@ -69,10 +72,18 @@ class ValkeyLink:
         """Every shard has answered."""
         if len(self._wires) == 1:
             return self._wires[0].confirm()
-        return asyncio.ensure_future(self.probe())
+        return asyncio.ensure_future(self._answered())
 
     async def probe(self) -> None:
-        """Ask every shard; raises LinkError."""
+        """Ask every server, also whether it is still a primary; raises LinkError.
+
+        One that was replaced may keep its connections: it hears the others, who do not hear it.
+        """
+        for wire in self._wires:
+            wire.say(self._greeted, b"HELLO")
+        await self._answered()
+
+    async def _answered(self) -> None:
         answers = await asyncio.gather(
             *(wire.probe() for wire in self._wires), return_exceptions=True
         )
@@ -115,16 +126,14 @@ class ValkeyLink:
 
     def _replied(self, value: Any) -> None:
         """A reply; those of subscriptions are pushes, unless they failed."""
-        if not isinstance(value, Refusal):
-            return
-        text = str(value)
-        if text.startswith("NOPERM"):
-            # Its recipient hears nothing until an operator allows it: the position check does.
-            self._ears.dropped("refused")
-        elif "unknown command" in text:
-            raise LinkError(f"the server {_TOO_OLD}")
-        else:  # MOVED, CLUSTERDOWN, LOADING …: find out anew who owns what
-            raise LinkError(f"the server says: {text}")
+        if isinstance(value, Refusal):
+            # MOVED, CLUSTERDOWN, LOADING …: find out anew who owns what.  And NOPERM: we would be
+            # deaf or dumb, and nobody would know.
+            raise value.told()
+
+    def _greeted(self, value: Any) -> None:
+        self._replied(value)
+        check_primary(value)
 
     def _unsubscribed(self, value: Any) -> None:
         """Known by its name: a push of this kind that we did not ask for is another's doing."""
@@ -153,6 +162,14 @@ class ValkeyLink:
             self._ears.dropped("malformed")
         else:
             self._ears.heard(said)
+
+
+def check_primary(hello: Any) -> None:
+    """Raises LinkError for the greeting of a server on which nobody hears us."""
+    if isinstance(hello, dict) and hello.get(b"role") in {b"replica", b"slave"}:
+        raise LinkError(
+            "the server is a replica, and nobody hears what is said there: its primary is needed"
+        )
 
 
 def slot_of(channel: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,24 @@ from alimi.wire import LinkError, Wire
 Push = list[Any]
 
 
+_UNKNOWN = re.compile("ERR unknown command [`'](.*?)['`]")
+#: A server that cannot save takes no writes, by which it means pings too; it carries hints as ever.
+_STILL_THERE = "MISCONF"
+
+
 class Refusal(Exception):
     """An error reply."""
+
+    def told(self) -> LinkError:
+        """What an operator may read: the first sentences, and never the words that we sent."""
+        text = str(self)
+        # It goes on with what stood behind the command: behind HELLO that is our password.
+        unknown = _UNKNOWN.match(text)
+        if unknown is not None:
+            return LinkError(
+                f"the server has no {unknown[1]:.20}: Valkey, or Redis 7 and newer, does"
+            )
+        return LinkError(f"the server says: {text:.200}")
 
 
 class _Pushed(list[Any]):
@@ -64,7 +81,7 @@ class RespWire(Wire):
         if not answer.done():
             raise LinkError(self.gone.result())
         if isinstance(answer.result(), Refusal):
-            raise LinkError(f"the server says: {answer.result()}")
+            raise answer.result().told()
         return answer.result()
 
     def pinged(self) -> None:
@@ -72,8 +89,8 @@ class RespWire(Wire):
         self.replies.append(self._pong)
 
     def _pong(self, value: Any) -> None:
-        if isinstance(value, Refusal):
-            raise LinkError(f"the server says: {value}")
+        if isinstance(value, Refusal) and not str(value).startswith(_STILL_THERE):
+            raise value.told()
         self.answered()
 
     def take(self, data: bytearray) -> int:
@@ -91,6 +108,8 @@ class RespWire(Wire):
                 self._pushed(self, value)
             elif self.replies:
                 self.replies.popleft()(value)
+            elif isinstance(value, Refusal):  # of the connection: too many of them, a strange host
+                raise value.told()
             else:
                 raise LinkError("the server answers what nobody asked")
         return at
