@@ -207,5 +207,8 @@ class Maintenance(Protocol):
     async def inspect(self) -> Report:
         """Look, change nothing."""
 
+    async def is_empty(self) -> bool:
+        """Whether nobody was ever told of anything.  Raises SchemaMissing or SchemaTooNew."""
+
     async def renew_epoch(self) -> str:
         """After a restore: make every cursor out there worthless, so that clients reload."""

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import queue
+import shlex
 import signal
 import subprocess
 import sys
@@ -204,6 +205,13 @@ class Server:
     def port(self) -> str:
         """Its port, for starting another one there."""
         return self.url.rpartition(":")[2]
+
+    def steps(self) -> dict[str, list[str]]:
+        """The commands that the first start prints, by their name."""
+        self.background.wait_for(lambda line: line.startswith("Ctrl-C"))
+        lines = [each for each in self.background.lines if "   alimi " in each]
+        words = [shlex.split(each.split("alimi ", 1)[1]) for each in lines]
+        return {each[0]: each for each in words}
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes]:
         """Status and body."""

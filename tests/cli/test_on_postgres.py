@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.cli.harness import Terminal, token_of, until
 from tests.support.postgres import PostgresServer
 
@@ -15,8 +17,10 @@ def test_from_nothing_to_a_bell(terminal: Terminal, empty_postgres: str) -> None
     assert "alimi migrate" in missing
     script = terminal.ok("sql", "--db", database)
     assert "CREATE FUNCTION alimi_apply(" in script
-    assert "applied 0001_inbox" in terminal.ok("migrate", "--db", database)
-    assert "nothing to do" in terminal.ok("migrate", "--db", database)
+    made = terminal.ok("migrate", "--db", database)
+    assert "applied 0001_inbox" in made
+    assert "Next: start your application, or alimi serve --db postgresql://alimi:PASSWORD@" in made
+    assert terminal.ok("migrate", "--db", database) == "nothing to do: the tables are the newest\n"
     assert "nothing to do" in terminal.ok("sql", "--db", database)
 
     server = terminal.serve("--db", database)
@@ -29,6 +33,44 @@ def test_from_nothing_to_a_bell(terminal: Terminal, empty_postgres: str) -> None
     before = terminal.ok("epoch", "--db", database).strip()
     assert terminal.ok("epoch", "--new", "--yes", "--db", database).strip() != before
     server.stop()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_first_start_says_what_to_do_and_its_lines_work(
+    bare: Terminal, empty_postgres: str, workers: str
+) -> None:
+    """As on SQLite, and until somebody was notified; once, however many workers there are."""
+    (bare.folder / "user").write_text("user-secret-" * 4, encoding="utf-8")
+    start = ("--db", empty_postgres, "--user-secret", "@user", "--workers", workers)
+    bare.ok("migrate", "--db", empty_postgres)
+    server = bare.serve(*start)
+    told = server.steps()
+    token = bare.ok(*told["token"]).strip()
+    bare.ok(*told["notify"])
+    until(lambda: server.inbox(token)["unread"] == 1)
+    assert server.stop() == 0
+    assert sum(line.startswith("Next") for line in server.background.lines) == 1
+    again = bare.serve(*start)
+    assert again.stop() == 0
+    assert len(again.background.lines) == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_tables_that_do_not_fit_are_told_in_one_line(
+    terminal: Terminal, empty_postgres: str, postgres_server: PostgresServer, workers: str
+) -> None:
+    """Missing, too old or too new: what to do, once, however many workers there are."""
+    start = ("serve", "--db", empty_postgres, "--port", "0", "--workers", workers)
+    assert "run `alimi migrate`" in terminal.complaint(*start)
+    terminal.ok("migrate", "--db", empty_postgres)
+    name = empty_postgres.rpartition("/")[2]
+    every = "UPDATE alimi_migrations SET number = number + 1000, compatible_from = 1000"
+    postgres_server.execute(every, database=name)
+    assert "newer" in terminal.complaint(*start)
+    postgres_server.execute("DELETE FROM alimi_migrations", database=name)
+    first = "INSERT INTO alimi_migrations VALUES (1, 'inbox', 0, 1)"
+    postgres_server.execute(first, database=name)
+    assert "run `alimi migrate`" in terminal.complaint(*start)
 
 
 def test_no_command_shows_the_password(terminal: Terminal, empty_postgres: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import signal
 import socket
 import time
@@ -16,18 +15,11 @@ from alimi.sse import Decoder, ServerEvent
 from tests.cli.harness import API_KEY, PATIENCE, Server, Terminal, token_of, until
 
 
-def steps(server: Server) -> dict[str, list[str]]:
-    """The commands that the first start prints, by their name."""
-    server.background.wait_for(lambda line: line.startswith("Ctrl-C"))
-    lines = [line.split("alimi ", 1)[1] for line in server.background.lines if "   alimi " in line]
-    return {words[0]: words for words in map(shlex.split, lines)}
-
-
 def test_the_first_start_says_what_to_do_and_its_lines_work(bare: Terminal) -> None:
     """A newcomer copies three lines and sees a notification arrive."""
     bare.ok("init")
     server = bare.serve()
-    told = steps(server)
+    told = server.steps()
     follower = bare.start(*told["tail"], "--json")
     follower.event("hello")
     bare.ok(*told["notify"])
@@ -45,16 +37,19 @@ def test_the_lines_of_the_first_start_repeat_the_flags_but_no_secret(
         (bare.folder / name).write_text(text, encoding="utf-8")
     key = ["--api-key", "@key"] if has_key else []
     server = bare.serve("--db", "my app.db", "--user-secret", "@user", "--audience", "us", *key)
-    told = steps(server)
+    told = server.steps()
     assert "user-secret-" not in "".join(server.background.lines)
     bare.ok(*told["notify"])
     token = bare.ok(*told["token"]).strip()
     until(lambda: server.inbox(token)["unread"] == 1)
 
 
-def test_a_later_start_says_only_where_it_is(terminal: Terminal) -> None:
-    """The steps are for the first time."""
+def test_the_steps_are_told_until_somebody_was_notified(terminal: Terminal) -> None:
+    """Also where `alimi migrate` made the tables; later a start says only where it is."""
+    assert "Next: start your application, or alimi serve" in terminal.ok("migrate")
     first = terminal.serve()
+    assert "notify" in first.steps()
+    first.notify("2", "hello")
     assert first.stop() == 0, first.background.errors
     server = terminal.serve()
     server.stop()

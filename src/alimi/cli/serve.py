@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import shlex
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from alimi import __version__
-from alimi.cli import configuration, secrets, server
+from alimi.backends import FullStore
+from alimi.cli import configuration, secrets, server, steps
 from alimi.cli.configuration import Configuration
 from alimi.cli.database import file_of, name_of
 from alimi.cli.gathering import Gathering
 from alimi.cli.options import FOR_SERVER, takes
 from alimi.cli.tokens import TokenWho
-from alimi.errors import AlimiError, ConfigurationError
+from alimi.errors import AlimiError, ConfigurationError, SchemaMissing
 from alimi.facade import Alimi
 from alimi.workers import Worker, run_workers
 
@@ -39,10 +40,9 @@ def serve(**given: Any) -> int:
     config = configuration.load(given)
     _log_to_stderr(config.log_level)
     alimi, app = _built(config)
-    path = file_of(alimi.store)
-    is_first = path is not None and not path.exists()
     if config.workers > 1:
-        _demand_shareable(config, path)
+        _demand_shareable(config, file_of(alimi.store))
+    is_new = _is_new(alimi.store)
     server.allow_descriptors(config.settings.max_streams)
     sockets = server.listen(config.host, config.port)
     address = server.address_of(config.host, sockets)
@@ -50,8 +50,8 @@ def serve(**given: Any) -> int:
     def ready() -> None:
         several = f" with {config.workers} workers" if config.workers > 1 else ""
         print(f"Alimi {__version__} serves {address} from {name_of(alimi.store)}{several}")
-        if is_first:
-            print("\n".join(_next_steps(config, address)))
+        if is_new:
+            print("\n".join(steps.first(config, address)))
         sys.stdout.flush()
 
     def work(worker: Worker) -> int:
@@ -92,6 +92,20 @@ def _built(config: Configuration) -> tuple[Alimi, Any]:
     return alimi, alimi.asgi(who, origins=config.origins, api_keys=keys, metrics=config.metrics)
 
 
+def _is_new(store: FullStore) -> bool:
+    """Whether whoever starts this is to be told what to do with it.
+
+    Raises what keeps the server from starting, once and not in each worker.
+    """
+    path = file_of(store)
+    try:
+        return asyncio.run(store.is_empty())
+    except SchemaMissing:
+        if path is None:
+            raise
+        return not path.exists()  # its tables are made when it starts, or it says why not
+
+
 def _demand_shareable(config: Configuration, path: Path | None) -> None:
     if path is not None:
         raise ConfigurationError(
@@ -115,41 +129,3 @@ def _log_to_stderr(level: str, who: str = "") -> None:
     if level == "info":
         logging.getLogger("uvicorn").setLevel(logging.WARNING)  # it tells of itself; we do too
         logging.getLogger("alimi.access").setLevel(logging.WARNING)  # the metrics count them
-
-
-def _next_steps(config: Configuration, address: str) -> list[str]:
-    """What the first start tells a person to do; the lines work as they stand."""
-    user = _flags(config, "user_secrets", "audience")
-    sender = _flags(config, "database") if not config.api_keys else _flags(config, "api_keys")
-    way = f" --url {address}" if config.api_keys else ""
-    same = " with the same ALIMI_… variables" if _uses_variables(config) else ""
-    return [
-        "",
-        f"Next, in another terminal, in this folder{same}:",
-        f"  follow the inbox of user 1    alimi tail 1 --url {address}{user}",
-        f"  send yourself one             alimi notify 1 --text 'Hello from Alimi'{way}{sender}",
-        f"  a token for user 1's page     alimi token 1{user}",
-        f"The bell for your page: {address}/bell.js; the interface: {address}/openapi.json",
-        "Ctrl-C stops the server; what it was given stays.",
-        "",
-    ]
-
-
-def _flags(config: Configuration, *names: str) -> str:
-    """The flags that another command needs to see the same settings; never a secret itself."""
-    parts: list[str] = []
-    if config.file is not None and config.sources.get("config"):
-        parts += ["--config", str(config.file)]
-    for name in names:
-        source = config.sources.get(name, "")
-        if source.startswith("--"):
-            value = getattr(config, name)
-            values = value if isinstance(value, list) else [value]
-            for each in values:
-                shown = each if name in {"database", "audience"} or each[:1] == "@" else "@FILE"
-                parts += [source, shown]
-    return "".join(f" {shlex.quote(part)}" for part in parts)
-
-
-def _uses_variables(config: Configuration) -> bool:
-    return any(source.startswith("ALIMI_") for source in config.sources.values())

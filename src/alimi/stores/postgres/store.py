@@ -165,6 +165,10 @@ class PostgresStore:
             self._target, lambda db: upkeep.inspect(db, self._target.name)
         )
 
+    async def is_empty(self) -> bool:
+        """Whether nobody was ever told of anything."""
+        return await upkeep.look_after(self._target, upkeep.is_empty)
+
     async def renew_epoch(self) -> str:
         """Make every cursor out there worthless, so that clients reload."""
         return await upkeep.look_after(self._target, upkeep.renew_epoch)

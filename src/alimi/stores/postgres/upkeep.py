@@ -68,6 +68,12 @@ async def inspect(connection: asyncpg.Connection, database: str) -> Report:
         return await _report(connection, database)
 
 
+async def is_empty(connection: asyncpg.Connection) -> bool:
+    """Whether nobody was ever told of anything."""
+    await schema.check(connection)
+    return bool(await connection.fetchval(SQL["is_empty"]))
+
+
 async def _report(connection: asyncpg.Connection, database: str) -> Report:
     sizes = await connection.fetchrow(SQL["sizes"])
     inboxes, rows, waiting, oldest, dead, last, commit, fsync = sizes

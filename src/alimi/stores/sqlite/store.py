@@ -197,6 +197,10 @@ class SQLiteStore:
         """Look, change nothing."""
         return await _look_after(upkeep.inspect, self._path, self._synchronous)
 
+    async def is_empty(self) -> bool:
+        """Whether nobody was ever told of anything."""
+        return await _look_after(upkeep.is_empty, self._path)
+
     async def renew_epoch(self) -> str:
         """Make every cursor out there worthless, so that clients reload."""
         return await _look_after(upkeep.renew_epoch, self._path)

@@ -83,6 +83,14 @@ def inspect(path: Path, synchronous: Synchronous) -> Report:
         return structs.replace(report, doubt=epoch.doubts(db, remembered))
 
 
+def is_empty(path: Path) -> bool:
+    """Whether nobody was ever told of anything."""
+    _must_exist(path)
+    with closing(connect_reader(path)) as db, snapshot(db):
+        schema.check(db)
+        return bool(db.execute(SQL["is_empty"]).fetchone()[0])
+
+
 def _must_exist(path: Path) -> None:
     if not path.exists():
         raise SchemaMissing(f"There is no database at {path}: run `alimi migrate`.")

@@ -31,6 +31,9 @@ SELECT m.value || '/' || current_database() || '/' || m.tableoid,
     (SELECT value::integer FROM alimi_meta WHERE name = 'partitions')
 FROM alimi_meta AS m WHERE m.name = 'store';
 
+-- name: is_empty
+SELECT NOT EXISTS (SELECT 1 FROM alimi_inboxes) AND NOT EXISTS (SELECT 1 FROM alimi_outbox);
+
 -- name: sizes
 SELECT (SELECT count(*) FROM alimi_inboxes),
     (SELECT count(*) FROM alimi_notifications WHERE deleted_at IS NULL),

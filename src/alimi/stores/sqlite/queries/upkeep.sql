@@ -25,6 +25,9 @@ UPDATE alimi_meta SET value = ? WHERE name = 'changes';
 -- name: set_epoch
 UPDATE alimi_meta SET value = ? WHERE name = 'epoch';
 
+-- name: is_empty
+SELECT NOT EXISTS (SELECT 1 FROM alimi_inboxes) AND NOT EXISTS (SELECT 1 FROM alimi_outbox);
+
 -- name: sizes
 SELECT (SELECT count(*) FROM alimi_inboxes),
     (SELECT count(*) FROM alimi_notifications WHERE deleted_at IS NULL),
