@@ -207,7 +207,8 @@ export function makePanel(bell) {
   /** Opened, it is as this reader left it. */
   function recall() {
     const { view, counts } = store();
-    const kept = client().marks.storage?.getItem(choice()) ?? view;
+    const { storage } = client().marks;
+    const kept = storage ? storage.getItem(choice()) : view;
     const known = views.find((one) => one === kept) || "all";
     // The badge promised news, and there is none in the archive.
     const wanted = known === "archived" && counts.unseen ? "all" : known;
@@ -369,6 +370,9 @@ export function makePanel(bell) {
     const row = rows.get(current);
     /** @type {Record<string, (() => void) | undefined>} */
     const keys = { Escape: () => hide(true), ArrowDown: down, PageDown: down, ArrowUp: up, PageUp: up };
+    const own = bell.hasAttribute("shortcuts");
+    // The last row that was archived leaves the focus outside of the list.
+    if (own) keys.u = undo;
     /** @param {number} to */
     const turn = (to) => () => (select(views[to % views.length]), tabs[to % views.length].focus());
     if (tab >= 0) {
@@ -376,9 +380,6 @@ export function makePanel(bell) {
       const [right, left] = element.matches(":dir(rtl)") ? [last, 1] : [1, last];
       return { ...keys, ArrowRight: turn(tab + right), ArrowLeft: turn(tab + left), Home: turn(0), End: turn(last) };
     }
-    const own = bell.hasAttribute("shortcuts");
-    // The last row that was archived leaves the focus outside of the list.
-    if (own) keys.u = undo;
     if (!inList()) return keys;
     if (ctrl) return { Home: () => tabs[views.indexOf(store().view)].focus(), End: after };
     return {

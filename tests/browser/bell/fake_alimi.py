@@ -73,6 +73,8 @@ class Inbox:
         rows = [row for row in self.rows.values() if bool(row["archived_at"]) == archived]
         if query.get("unread") == "true":
             rows = [row for row in rows if not row["read_at"]]
+        if "category" in query:
+            rows = [row for row in rows if row["category"] == query["category"]]
         rows.sort(key=lambda row: row["created_at"], reverse=True)
         start, limit = int(query.get("after", 0)), int(query.get("limit", 50))
         after = str(start + limit) if len(rows) > start + limit else None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from playwright.async_api import ViewportSize, expect
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import Route, ViewportSize, expect
 
 from tests.browser.axe import axe, axe_in_both_schemes
 from tests.browser.bell.fake_alimi import FakeAlimi
@@ -15,6 +19,7 @@ from tests.browser.bell.visitor import (
     person,
     rows,
 )
+from tests.support.processes import ROOT
 
 
 async def test_axe_finds_nothing(server: FakeAlimi, visitor: Visitor) -> None:
@@ -117,3 +122,49 @@ async def test_before_the_script_it_is_a_plain_link(
     page = await visitor.context.new_page()
     await page.goto(server.origin + "/")
     await expect(page.get_by_role("link", name="Notifications")).to_be_visible()
+
+
+#: The rule that the manual gives.
+DOCUMENTED = re.search(
+    r"alimi-bell:not\(:defined\) \{.*?\}", (ROOT / "docs" / "bell.md").read_text(), re.DOTALL
+)
+SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+    for (const { value } of list.getEntries()) shifted += value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+PLACES = """() => [...document.querySelectorAll("alimi-bell, a, h1, b, #after")]
+    .filter((e) => !e.closest("alimi-bell > *"))
+    .map((e) => e.tagName + " " + Object.values(e.getBoundingClientRect().toJSON()).join())"""
+
+
+@pytest.mark.parametrize("size", ["40px", "28px"])
+async def test_nothing_moves_when_the_script_comes(
+    server: FakeAlimi, visitor: Visitor, size: str
+) -> None:
+    """With the documented rule the link before the script takes exactly the place of the bell."""
+    assert DOCUMENTED
+    server.pages["/page.css"] += f"alimi-bell{{--alimi-size:{size}}}" + DOCUMENTED[0]
+    text = page_text().replace(
+        "</alimi-bell>", "</alimi-bell> <b>Jamie</b> <a href=/out>Log out</a>"
+    )
+    server.pages["/"] = text
+    arrive = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await arrive.wait()
+        await route.continue_()
+
+    await visitor.context.route("**/bell.js", hold)
+    await visitor.context.add_init_script(SHIFTS)
+    page = await visitor.context.new_page()
+    await page.goto(server.origin + "/", wait_until="commit")
+    await expect(page.get_by_role("link", name="Log out")).to_be_visible()
+    before = await page.evaluate(PLACES)
+    arrive.set()
+    await expect(page.locator("alimi-bell")).to_have_attribute("state", "live")
+    server.notify("2", "One")
+    await expect(page.locator("alimi-bell .badge")).to_have_text("1")
+    assert await page.evaluate(PLACES) == before
+    assert await page.evaluate("shifted") == 0
