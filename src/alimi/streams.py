@@ -15,11 +15,15 @@ from alimi.errors import AlimiError
 from alimi.hub import Again, Hub
 from alimi.model import Identity
 from alimi.sinks import AsgiSink, Receive, Send, Sink
+from alimi.sparing import Sparing
 from alimi.views import parse_accept_language
 
 logger = logging.getLogger("alimi")
 
 _UNAVAILABLE_MS = (5_000, 20_000)
+_CANNOT_BEGIN = "alimi: a stream cannot begin; its reader is told to come back"
+#: While the store is away thousands come, and come again.
+_failing = Sparing(logger, logging.ERROR)
 #: A longer Accept-Language is nobody else's, and not kept.
 _COMMON = 200
 
@@ -112,8 +116,8 @@ class StreamResponse:
             return
         try:
             hub = await self._hub()
-        except (AlimiError, OSError):
-            logger.exception("alimi: a stream cannot begin; its reader is told to come back")
+        except (AlimiError, OSError) as error:
+            _failing.say(type(error).__name__, _CANNOT_BEGIN, exc_info=True)
             await _answer(send, frames.bye("unavailable", random.randint(*_UNAVAILABLE_MS)))
             return
         goodbye = hub.refuse(self._identity.recipient)

@@ -139,33 +139,55 @@ def test_a_token_for_nobody_is_not_made() -> None:
 @pytest.mark.parametrize(
     ("token", "reason"),
     [
-        (signed({**GOOD, "exp": 1}), "expired"),
-        (signed({**GOOD, "aud": "another"}), "udience"),
-        (signed(GOOD, OTHER), "ignature"),
-        (signed({**GOOD, "sub": ""}), "recipient"),
+        (signed({**GOOD, "exp": 1}), "its exp has passed, by more than leeway_seconds (0)"),
+        (signed({**GOOD, "nbf": NOW + DAY}), "compare the clocks"),
+        (signed({**GOOD, "aud": "another"}), "its aud does not name audience (alimi)"),
+        (signed(GOOD, OTHER), "signed with none of user_secrets"),
+        (signed(GOOD, NEW * 2, "HS512"), "its alg is not HS256"),
+        (jwt.encode(GOOD, None, algorithm="none"), "its alg is not HS256"),
+        (signed({"aud": "alimi", "exp": NOW + DAY}), "it has no sub"),
+        (signed({**GOOD, "sub": ""}), "no recipient"),
         (signed({**GOOD, "locale": 3}), "locale"),
         (signed({**GOOD, "x": "x" * tokens.MAX_TOKEN}), "longer"),
+        (signed({**GOOD, "sub": 2}), "its sub or jti is no string"),
+        ("a.b.c", "no JSON Web Token"),
     ],
     ids=told,
 )
 def test_the_log_says_why_a_token_was_refused(
     token: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever integrates finds the reason there; the token itself is not written down."""
+    """Whoever integrates finds the reason there; neither the token nor its parts are there."""
     caplog.set_level("INFO", "alimi")
     assert who().identity(token) is None
     assert reason in caplog.text
-    assert token not in caplog.text
+    assert [part for part in token.split(".") if len(part) > 3 and part in caplog.text] == []
+
+
+def test_g8_refused_tokens_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """G8: a line a minute for each reason, and it says how many there were."""
+    caplog.set_level("INFO", "alimi")
+    now = 1_000.0
+    door = TokenWho([NEW], audience="alimi", leeway=0, clock=lambda: now)
+    late, other = signed({**GOOD, "exp": 1}), signed(GOOD, OTHER)
+    for _ in range(500):
+        assert door.identity(late) is None
+        assert door.identity(other) is None
+    assert len(caplog.records) == 2
+    now += 60
+    door.identity(late)
+    assert "(and 499 times since it was last told)" in caplog.records[-1].getMessage()
+    assert len(caplog.records) == 3
 
 
 def test_a_refused_token_cannot_write_lines_of_its_own_into_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Anybody may send one; what its header says is quoted there, never obeyed."""
+    """Anybody may send one; nothing of what it says is written there."""
     caplog.set_level("INFO", "alimi")
     header = {"crit": ["x\nINFO alimi: all is well\x1b[2J"]}
     token = jwt.encode({**GOOD, "exp": 1}, OTHER, algorithm="HS256", headers=header)
     assert who().identity(token) is None
     (record,) = caplog.records
-    assert "all is well" in record.getMessage()
+    assert "all is well" not in record.getMessage()
     assert record.getMessage().isprintable()

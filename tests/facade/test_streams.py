@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 
 import pytest
 
-from alimi import Alimi, Identity, InvalidInput
+from alimi import Alimi, Identity, InvalidInput, streams
+from alimi.sparing import Sparing
 from tests.facade.open_stream import OpenStream, assigned
 
 
@@ -54,6 +56,18 @@ async def test_a_stream_that_cannot_begin_asks_to_come_back(tmp_path: Path) -> N
     stream = OpenStream(broken, 2)
     await stream.until(lambda reader: reader.said_bye == "unavailable")
     assert stream.status == 200
+
+
+async def test_g8_readers_that_come_again_and_again_do_not_fill_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """G8: while the store is away a line a minute says why, however many try."""
+    monkeypatch.setattr(streams, "_failing", Sparing(streams.logger, logging.ERROR))
+    broken = Alimi(tmp_path / "missing" / "app.db")
+    for _ in range(20):
+        stream = OpenStream(broken, 2)
+        await stream.until(lambda reader: reader.said_bye == "unavailable")
+    assert len([each for each in caplog.records if "cannot begin" in each.getMessage()]) == 1
 
 
 async def test_the_header_wins_over_the_query(alimi: Alimi) -> None:

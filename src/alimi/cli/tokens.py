@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jwt
 
-from alimi.errors import AlimiError
+from alimi.errors import AlimiError, InvalidRecipient
 from alimi.model import Identity, is_clean, normalise_recipient
+from alimi.sparing import Sparing
 from alimi.web.request import Request
 
 logger = logging.getLogger("alimi.cli")
@@ -54,10 +56,18 @@ def make(
 class TokenWho:
     """The server's `who`: the recipient that a valid token names."""
 
-    def __init__(self, secrets: Sequence[bytes], *, audience: str, leeway: float) -> None:
+    def __init__(
+        self,
+        secrets: Sequence[bytes],
+        *,
+        audience: str,
+        leeway: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._secrets = secrets
         self._audience = audience
         self._leeway = leeway
+        self._log = Sparing(logger, logging.INFO, clock=clock)
 
     async def __call__(self, request: Request) -> Identity | None:
         """None for no token and for one that is not valid.
@@ -74,10 +84,37 @@ class TokenWho:
                 raise _Refused(f"it is longer than {MAX_TOKEN} characters")
             return self._identity(self._claims(token))
         except (jwt.PyJWTError, AlimiError, ValueError, OverflowError) as error:
-            # Whoever integrates looks here for the reason; the caller is told nothing (G7).  It
-            # may repeat what the token's header says, which must not look like lines of ours.
-            logger.info("alimi: refused a user token: %.200r", str(error))
+            # Whoever integrates looks here for the reason; the caller is told nothing (G7).
+            key, reason = self._why(error)
+            self._log.say(key, "alimi: refused a user token: %s", reason)
             return None
+
+    def _why(self, error: Exception) -> tuple[str, str]:
+        """A name of the reason, and what an operator is told: never what the token says."""
+        match error:
+            case jwt.InvalidSignatureError():
+                return "secret", "it is signed with none of user_secrets"
+            case jwt.InvalidAlgorithmError():
+                return "alg", f"its alg is not {ALGORITHM}"
+            case jwt.ExpiredSignatureError():
+                return "exp", f"its exp has passed, by more than leeway_seconds ({self._leeway:g})"
+            case jwt.ImmatureSignatureError():
+                return "nbf", "its nbf or iat lies in the future: compare the clocks"
+            case jwt.InvalidAudienceError():
+                return "aud", f"its aud does not name audience ({self._audience})"
+            case jwt.MissingRequiredClaimError():
+                return f"no {error.claim}", f"it has no {error.claim}"
+            case InvalidRecipient():
+                return "recipient", f"its sub is no recipient: {error}"
+            case _Refused():
+                return str(error), str(error)
+            case jwt.DecodeError():
+                return "form", "it is no JSON Web Token, or its exp, nbf or iat is no number"
+            case _:
+                return (
+                    "other",
+                    "its sub or jti is no string, or its header asks for what is not done here",
+                )
 
     def _claims(self, token: str) -> dict[str, Any]:
         """By the first secret that fits; two are known while they are rotated."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from alimi.errors import ConfigurationError
+from alimi.sparing import Sparing
 from alimi.web.problems import Problem
 from alimi.web.request import Request
 
@@ -33,6 +34,7 @@ class Origins:
         if isinstance(origins, str):
             raise ConfigurationError("origins takes several origins: origins=['https://…']")
         self._allowed = frozenset(_checked(origin) for origin in origins)
+        self._log = Sparing(logger, logging.INFO)
 
     def demand_own_site(self, request: Request) -> None:
         """Raise Problem 403 when a browser says that another site is behind this write."""
@@ -44,7 +46,8 @@ class Origins:
             return
         if not site and (not origin or _host(origin) == request.headers.get("host", "").lower()):
             return
-        logger.info("alimi: refused a write from %.200r: not in origins=", origin or site)
+        stranger = origin or site
+        self._log.say("origin", "alimi: refused a write from %.200r: not in origins=", stranger)
         raise Problem(
             "cross-site",
             "If this page belongs to you, add its origin to origins=; if a proxy changes Host, "
