@@ -133,6 +133,14 @@ def test_a_database_without_tables_is_bad(terminal: Terminal) -> None:
     assert "alimi migrate" in checks["schema"]["advice"]
 
 
+def test_tables_that_nobody_has_used_yet_are_well(terminal: Terminal) -> None:
+    """What `alimi migrate` made is no copy of anything."""
+    terminal.ok("migrate")
+    status, checks = look(terminal)
+    assert status == 0
+    assert [name for name, check in checks.items() if check["status"] != "ok"] == []
+
+
 def test_a_running_server_is_not_disturbed(terminal: Terminal) -> None:
     """The doctor looks beside it and changes no epoch, no count and no file."""
     server = terminal.serve()

@@ -120,10 +120,9 @@ def check(db: sqlite3.Connection, sidecar: Sidecar) -> None:
     remembered = sidecar.recall()
     if not sidecar.works:
         return
-    _, count = db.execute(SQL["identity"]).fetchone()
     doubt = doubts(db, remembered)
     if doubt is not None:
-        if count > 0:
+        if was_used(db):
             log.warning(
                 "this database is an older or a foreign copy (%s): clients will reload their"
                 " inboxes",
@@ -140,6 +139,12 @@ def doubts(db: sqlite3.Connection, remembered: Memory | None) -> str | None:
     if remembered[0] != epoch:
         return "its epoch is another"
     return "commits are missing" if remembered[1] > count else None
+
+
+def was_used(db: sqlite3.Connection) -> bool:
+    """Whether anything was ever written to it: a new file without a memory is no copy."""
+    _, count = db.execute(SQL["identity"]).fetchone()
+    return bool(count > 0)
 
 
 def renew(db: sqlite3.Connection, sidecar: Sidecar) -> str:

@@ -80,7 +80,8 @@ def inspect(path: Path, synchronous: Synchronous) -> Report:
     with closing(connect_reader(path)) as db, snapshot(db):
         schema.check(db)
         report = _report(db, path, synchronous)
-        return structs.replace(report, doubt=epoch.doubts(db, remembered))
+        doubt = epoch.doubts(db, remembered) if epoch.was_used(db) else None
+        return structs.replace(report, doubt=doubt)
 
 
 def is_empty(path: Path) -> bool:
