@@ -312,6 +312,25 @@ def test_a_search_path_of_its_own_does_not_matter(db: Db) -> None:
     assert len(waiting(db)) == 1
 
 
+def test_nothing_of_the_callers_schemas_stands_in_for_ours(db: Db) -> None:
+    """What comes first in the caller's search path is neither asked nor filled."""
+    notify(db)  # plans are made and kept
+    db.execute("CREATE SCHEMA other")
+    db.execute("CREATE TABLE other.alimi_outbox (LIKE alimi_outbox INCLUDING ALL)")
+    db.execute(
+        "CREATE FUNCTION other.alimi_short(text, text, integer) RETURNS text LANGUAGE sql "
+        "AS $$ SELECT 'stands in' $$"
+    )
+    db.execute("SET search_path = other, public")
+    call = b"""SELECT public.alimi_notify('a', %s, '{"en": "x"}')"""
+    db.execute(call, [["9"]])
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="a recipient is a text"):
+        db.execute(call, [["a\nb"]])
+    assert waiting(db) == []
+    db.execute("SET search_path = public")
+    assert [row["recipients"] for row in waiting(db)] == [["2"], ["9"]]
+
+
 def test_backslashes_are_ours_whatever_the_session_says(db: Db) -> None:
     """G4: under an old application's standard_conforming_strings a key means the same event."""
     db.execute("SET standard_conforming_strings = off")

@@ -9,10 +9,14 @@
 -- What is refused in Python is refused here, with SQLSTATE 22023 and a hint.  The same event gets
 -- the same id and the same fingerprint as in Python (alimi.model), so a repeat of its key is known
 -- as one whoever says it.  Nothing is sent from here: the relay finds what was committed.
+--
+-- Only what an application calls sets a search_path; what is called from there finds it set, and to
+-- set it again took as long as the work.  Backslashes are written so that they mean the same under
+-- each setting.  What yields one value is assigned: PERFORM would run a query.
 
 -- Compact JSON with sorted names, as a fingerprint has it.
 CREATE FUNCTION alimi_json(value jsonb, what text, depth integer DEFAULT 32) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF jsonb_typeof(value) = 'number' AND abs(value::numeric) >= 1.8e308 THEN
         RAISE EXCEPTION '% holds a number of more than 308 digits', what USING
@@ -41,11 +45,10 @@ $$;
 
 -- A short text without control characters; answers it.
 CREATE FUNCTION alimi_short(value text, what text, longest integer) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT SET standard_conforming_strings = on
-AS $$
+LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF value IS NOT NULL AND length(value) BETWEEN 1 AND longest
-        AND value !~ '[\x01-\x1f\x7f]'
+        AND value !~ E'[\\x01-\\x1f\\x7f]'
     THEN
         RETURN value;
     END IF;
@@ -57,18 +60,16 @@ END
 $$;
 
 -- A url that a click may follow; answers it.
-CREATE FUNCTION alimi_url(url text, what text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT SET standard_conforming_strings = on
-AS $$
+CREATE FUNCTION alimi_url(url text, what text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 DECLARE
     wrong text;
 BEGIN
     wrong := CASE
         WHEN length(url) > 2000 THEN 'is longer than 2000 characters'
-        WHEN url ~ '[\x01-\x1f\x7f\\]' THEN 'holds control characters or backslashes'
+        WHEN url ~ E'[\\x01-\\x1f\\x7f\\\\]' THEN 'holds control characters or backslashes'
         WHEN url LIKE '//%' THEN 'begins with two slashes, which is another host'
         WHEN url !~ '^/' AND url !~* '^https?://([^/?#@]*@)?[^/?#@:]' THEN 'is no web address'
-        WHEN regexp_replace(url, '[?#].*$', '') ~ '(^|/)\.\.?(/|$)' THEN 'has a segment . or ..'
+        WHEN regexp_replace(url, '[?#].*$', '') ~ '(^|/)[.][.]?(/|$)' THEN 'has a segment . or ..'
     END;
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION '% %: %', what, wrong, quote_literal(left(url, 200))
@@ -82,71 +83,78 @@ $$;
 -- An actor, object or target as it is now: its id, or an object with id, name (or title), image
 -- and url, such as to_jsonb(row).  Answers its JSON, NULL for none.
 CREATE FUNCTION alimi_snapshot(value jsonb, what text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT AS $$
 DECLARE
     field text;
     fields jsonb := CASE jsonb_typeof(value)
         WHEN 'object' THEN value ELSE jsonb_build_object('id', value) END;
+    id text := fields ->> 'id';
     name jsonb;
+    said text;
+    links text := '';
 BEGIN
-    IF value IS NULL OR jsonb_typeof(value) = 'null' THEN
+    IF jsonb_typeof(value) = 'null' THEN
         RETURN NULL;
     END IF;
     name := CASE WHEN jsonb_typeof(fields -> 'name') <> 'null'
         THEN fields -> 'name' ELSE fields -> 'title' END;
     IF jsonb_typeof(fields -> 'id') IS DISTINCT FROM 'string'
-        AND (fields ->> 'id') !~ '^-?[0-9]+$' IS NOT FALSE
+        AND id !~ '^-?[0-9]+$' IS NOT FALSE
     THEN
         RAISE EXCEPTION '% needs an id that is a text or a whole number', what
             USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Pass an id, or an object like {"id": 12, "name": "…", "url": "/cards/12"}.';
     END IF;
-    PERFORM alimi_short(fields ->> 'id', what || '.id', 128);
-    IF jsonb_typeof(name) NOT IN ('string', 'null')
-        AND (name #>> '{}') !~ '^-?[0-9]+$'
-    THEN
+    id := alimi_short(id, what || '.id', 128);
+    said := name #>> '{}';
+    IF jsonb_typeof(name) NOT IN ('string', 'null') AND said !~ '^-?[0-9]+$' THEN
         RAISE EXCEPTION '%.name is no text', what USING ERRCODE = 'invalid_parameter_value',
             HINT = 'A name is what a person reads: a text or a whole number.';
     END IF;
-    FOREACH field IN ARRAY ARRAY['image', 'url'] LOOP
+    FOREACH field IN ARRAY '{image,url}'::text[] LOOP
         IF jsonb_typeof(fields -> field) NOT IN ('string', 'null') THEN
             RAISE EXCEPTION '%.% is no text', what, field
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it away, or pass a url.';
         END IF;
-        PERFORM alimi_url(fields ->> field, what || '.' || field);
+        links := links || ',"' || field || '":'
+            || coalesce(to_json(alimi_url(fields ->> field, what || '.' || field))::text, 'null');
     END LOOP;
-    RETURN '{"id":' || to_json(fields ->> 'id')
-        || ',"name":' || coalesce(to_json(CASE WHEN length(name #>> '{}') > 500
-            THEN left(name #>> '{}', 499) || '…' ELSE name #>> '{}' END)::text, 'null')
-        || ',"image":' || coalesce(to_json(fields ->> 'image')::text, 'null')
-        || ',"url":' || coalesce(to_json(fields ->> 'url')::text, 'null') || '}';
+    RETURN '{"id":' || to_json(id) || ',"name":' || coalesce(to_json(CASE WHEN length(said) > 500
+        THEN left(said, 499) || '…' ELSE said END)::text, 'null') || links || '}';
 END
 $$;
 
--- Texts by locale, checked, as JSON: in their own order, of which the first is the default, and
--- sorted.
-CREATE FUNCTION alimi_texts(texts json, OUT given text, OUT sorted text)
-LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+-- Texts by locale, checked, as JSON in their own order, of which the first is the default.
+CREATE FUNCTION alimi_texts(texts json) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    number integer;
-    locales integer;
+    each record;
+    said text;
+    given text := '';
+    seen text[] := '{}';
     wrong text;
 BEGIN
     IF json_typeof(texts) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'texts is an object of texts by locale'
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Like {"ko": "…", "en": "…"}.';
     END IF;
-    SELECT count(*), count(DISTINCT each.key),
-        min(each.key) FILTER (WHERE each.key !~ '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$'
-            OR json_typeof(each.value) <> 'string' OR (each.value #>> '{}') !~ '[^[:space:]]'
-            OR length(each.value #>> '{}') > 2000),
-        string_agg(to_json(each.key) || ':' || to_json(each.value #>> '{}'), ',' ORDER BY place),
-        string_agg(to_json(each.key) || ':' || to_json(each.value #>> '{}'), ','
-            ORDER BY each.key COLLATE "C")
-    INTO number, locales, wrong, given, sorted
-    FROM ROWS FROM (json_each(texts)) WITH ORDINALITY AS each (key, value, place);
-    IF number NOT BETWEEN 1 AND 50 OR locales < number THEN
-        RAISE EXCEPTION 'texts has % locales, % of them different', number, locales
+    FOR each IN SELECT key, value FROM json_each(texts) LOOP
+        IF each.key = ANY (seen) OR cardinality(seen) = 50 THEN
+            seen := '{}';
+            EXIT;
+        END IF;
+        seen := seen || each.key;
+        said := each.value #>> '{}';
+        IF each.key !~ '^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$'
+            OR json_typeof(each.value) <> 'string' OR said !~ '[^[:space:]]' OR length(said) > 2000
+        THEN
+            wrong := least(wrong, each.key);
+        END IF;
+        given := given || ',' || to_json(each.key) || ':' || coalesce(to_json(said)::text, '');
+    END LOOP;
+    IF seen = '{}' THEN
+        RAISE EXCEPTION 'texts has % locales, % of them different',
+            (SELECT count(*) FROM json_object_keys(texts)),
+            (SELECT count(DISTINCT locale) FROM json_object_keys(texts) AS locale)
             USING ERRCODE = 'invalid_parameter_value',
             HINT = 'One text for each locale, at least one and at most 50: {"ko": "…", "en": "…"}.';
     ELSIF wrong IS NOT NULL THEN
@@ -154,35 +162,49 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
             HINT = 'A locale is like "ko" or "en-GB"; a text has 1 to 2000 characters, not blank.';
     END IF;
-    given := '{' || given || '}';
-    sorted := '{' || sorted || '}';
+    RETURN '{' || substr(given, 2) || '}';
 END
 $$;
 
 -- Recipients without doubles, in their order; NULL is nobody, as is an empty place in the array.
-CREATE FUNCTION alimi_recipients(recipients text[]) RETURNS text[]
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT coalesce(
-        array_agg(alimi_short(found.recipient, 'a recipient', 128) ORDER BY found.place), '{}')
-    FROM (
-        SELECT each.recipient, min(each.place) AS place
-        FROM unnest(recipients) WITH ORDINALITY AS each (recipient, place)
-        WHERE each.recipient IS NOT NULL GROUP BY each.recipient
-    ) AS found
+CREATE FUNCTION alimi_recipients(recipients text[]) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    alone text;
+BEGIN
+    IF cardinality(recipients) = 1 THEN
+        alone := recipients[array_lower(recipients, 1)];
+    END IF;
+    IF alone IS NOT NULL THEN  -- as most often; a query takes longer
+        RETURN ARRAY[alimi_short(alone, 'a recipient', 128)];
+    END IF;
+    RETURN (
+        SELECT coalesce(
+            array_agg(alimi_short(found.recipient, 'a recipient', 128) ORDER BY found.place), '{}')
+        FROM (
+            SELECT each.recipient, min(each.place) AS place
+            FROM unnest(recipients) WITH ORDINALITY AS each (recipient, place)
+            WHERE each.recipient IS NOT NULL GROUP BY each.recipient
+        ) AS found
+    );
+END
 $$;
 
 -- A UUID: version 7, rising with time, or version 8 that follows from the key alone.
-CREATE FUNCTION alimi_event_id(key text, now bigint) RETURNS uuid
-LANGUAGE sql VOLATILE SET search_path FROM CURRENT SET standard_conforming_strings = on
-AS $$
-    SELECT encode(CASE WHEN key IS NULL
-        THEN set_byte(raw, 6, get_byte(raw, 6) & 15 | 112)
-        ELSE set_byte(set_byte(raw, 6, get_byte(raw, 6) & 15 | 128), 8, get_byte(raw, 8) & 63 | 128)
-    END, 'hex')::uuid
-    FROM (SELECT CASE WHEN key IS NULL
-        THEN substring(int8send(now) FROM 3) || substring(uuid_send(gen_random_uuid()) FROM 7)
-        ELSE substring(sha256('\x616c696d692e6b657900' || convert_to(key, 'UTF8')) FOR 16)
-    END AS raw) AS made
+CREATE FUNCTION alimi_event_id(key text, now bigint) RETURNS uuid LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    raw bytea;
+BEGIN
+    IF key IS NULL THEN
+        raw := substring(int8send(now) FROM 3) || substring(uuid_send(gen_random_uuid()) FROM 7);
+        raw := set_byte(raw, 6, get_byte(raw, 6) & 15 | 112);
+    ELSE
+        raw := substring(
+            sha256(decode('616c696d692e6b657900', 'hex') || convert_to(key, 'UTF8')) FOR 16);
+        raw := set_byte(raw, 6, get_byte(raw, 6) & 15 | 128);
+        raw := set_byte(raw, 8, get_byte(raw, 8) & 63 | 128);
+    END IF;
+    RETURN encode(raw, 'hex')::uuid;
+END
 $$;
 
 -- Which partition an inbox belongs to.
@@ -194,7 +216,7 @@ $$;
 
 -- Recipients by partition, each an inbox's own: one row for each that has some.
 CREATE FUNCTION alimi_parts(recipients text[]) RETURNS TABLE (part smallint, of_part text[])
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN m.value = '1' THEN 0 ELSE alimi_part(each.recipient, m.value::integer)
         END::smallint AS number, array_agg(each.recipient ORDER BY each.place)
     FROM unnest(recipients) WITH ORDINALITY AS each (recipient, place), alimi_meta AS m
@@ -217,9 +239,10 @@ DECLARE
         ELSE floor(extract(epoch FROM expires_at) * 1000) END;
     id uuid;
     told text[];
-    said record;
+    said text;
     rest text;
     print text;
+    partitions text;
 BEGIN
     category := coalesce(category, split_part(kind, '.', 1));
     IF (kind ~ '^[a-z0-9_.-]{1,100}$' AND category ~ '^[a-z0-9_.-]{1,100}$') IS NOT TRUE THEN
@@ -235,10 +258,10 @@ BEGIN
             HINT = 'Like jsonb_build_object(''due'', due).';
     END IF;
     IF key IS NOT NULL THEN
-        PERFORM alimi_short(key, 'key', 256);
+        key := alimi_short(key, 'key', 256);
     END IF;
     IF about IS NOT NULL THEN
-        PERFORM alimi_short(about, 'about', 256);
+        about := alimi_short(about, 'about', 256);
     END IF;
     said := alimi_texts(texts);
     IF jsonb_typeof(data) = 'object' AND data <> '{}' THEN
@@ -265,7 +288,7 @@ BEGIN
     END IF;
     IF key IS NOT NULL THEN
         print := '{"type":"event","id":"","kind":' || to_json(kind) || ',"category":'
-            || to_json(category) || ',"content":{"texts":' || said.sorted || rest
+            || to_json(category) || ',"content":{"texts":' || alimi_json(said::jsonb, 'texts') || rest
             || ',"created_at":0,"recipients":' || array_to_json(ARRAY(
                 SELECT each FROM unnest(told) AS each ORDER BY each COLLATE "C"))
             || ',"key":' || to_json(key) || coalesce(',"about":' || to_json(about), '')
@@ -273,6 +296,14 @@ BEGIN
         print := left(encode(sha256(convert_to(print, 'UTF8')), 'hex'), 32);
     END IF;
 
+    SELECT m.value INTO partitions FROM alimi_meta AS m WHERE m.name = 'partitions';
+    IF partitions = '1' AND cardinality(told) <= 1000 THEN  -- as most often; below takes longer
+        INSERT INTO alimi_outbox (size, event_id, key, fingerprint, recorded_at, recipients, kind,
+            category, about, created_at, expires_at, content, checked)
+        VALUES (cardinality(told), id, key, print, now, told, kind, category, about, now, until,
+            ('{"texts":' || said || rest)::json, true);
+        RETURN id;
+    END IF;
     -- As alimi.stores.postgres.outbox: very many go to the bulk lane, in pieces, of which only the
     -- first claims the key.  Cut by grouping, for a slice of an array is sought from its start.
     INSERT INTO alimi_outbox (part, lane, size, rest, event_id, key, fingerprint, recorded_at,
@@ -280,7 +311,7 @@ BEGIN
     SELECT p.part, CASE s.piece WHEN 500 THEN 1 ELSE 0 END, cardinality(c.of_piece),
         CASE c.number WHEN 0 THEN (cardinality(p.of_part) - 1) / s.piece ELSE 0 END, id,
         CASE c.number WHEN 0 THEN key END, CASE c.number WHEN 0 THEN print END, now,
-        c.of_piece, kind, category, about, now, until, ('{"texts":' || said.given || rest)::json,
+        c.of_piece, kind, category, about, now, until, ('{"texts":' || said || rest)::json,
         true
     FROM alimi_parts(told) AS p, LATERAL (
         SELECT CASE WHEN cardinality(p.of_part) > 1000 THEN 500 ELSE 1000 END AS piece
@@ -302,7 +333,7 @@ DECLARE
     now bigint := floor(extract(epoch FROM clock_timestamp()) * 1000);
     id uuid := alimi_event_id(NULL, now);
 BEGIN
-    PERFORM alimi_short(about, 'about', 256);
+    about := alimi_short(about, 'about', 256);
     INSERT INTO alimi_outbox (part, type, event_id, recorded_at, recipients, about, created_at,
         checked)
     SELECT p.part, 'retract', id, now, p.of_part, about, now, true
