@@ -30,6 +30,8 @@ logger = logging.getLogger("alimi")
 
 #: Said and not yet taken by the link; hints of one recipient count once.
 _MOST_WAITING = 20_000
+#: Reasons of one outage that the log tells once.
+_MOST_NOTED = 100
 _WHAT = {Hint: "hint", SignalTo: "signal", HangUp: "hangup", Look: "look"}
 
 
@@ -123,6 +125,8 @@ class Carrier:
         self._rest.set()
         #: What keeps it from working now, for an operator; None when it works.
         self.trouble: str | None = "not connected yet"
+        #: What the log has of this outage.
+        self._noted: set[str] = set()
 
     # -- the contract -------------------------------------------------------------------------
 
@@ -310,6 +314,7 @@ class Carrier:
 
     def _greet(self) -> None:
         self.trouble = None
+        self._noted.clear()
         self._metrics.bus_connected.labels(self.name).set(1)
         if self._tried.is_set():
             logger.info("alimi: the %s bus is back", self.name)
@@ -371,9 +376,12 @@ class Carrier:
             return
 
     def _note_trouble(self, reason: str) -> None:
-        if self._closed or reason == self.trouble:
-            return
         self.trouble = reason
+        if self._closed or reason in self._noted:
+            return
+        # Of several servers each may have a reason of its own, and all are tried for ever.
+        if len(self._noted) < _MOST_NOTED:
+            self._noted.add(reason)
         logger.warning(
             "alimi: the %s bus is away (%s); streams go on and are brought up to date by the "
             "position check",

@@ -7,13 +7,16 @@ and a line says so; in CI they fail instead.
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import pytest
 import uvloop
 
+from alimi.carrier import Carrier
+from alimi.testing.buses.harness import Node
 from tests.support.valkey import KINDS, REDIS, ValkeyServer
 
+Opened = Callable[[Carrier], Awaitable[Node]]
 LEFT_OUT = pytest.StashKey[bool]()
 Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
@@ -28,6 +31,22 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> L
 @pytest.fixture
 def on_uvloop() -> None:
     """The test's loop is uvloop's."""
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Opened]:
+    """Opens nodes on buses and closes them."""
+    made: list[Carrier] = []
+
+    async def open_node(bus: Carrier) -> Node:
+        made.append(bus)
+        node = Node(bus)
+        await node.open()
+        return node
+
+    yield open_node
+    for each in made:
+        await each.close()
 
 
 @pytest.fixture(scope="module", params=KINDS)

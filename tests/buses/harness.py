@@ -10,11 +10,22 @@ import pytest
 from alimi.carrier import Patience
 from alimi.metrics import Metrics
 from alimi.testing.bus_conformance import NetworkBusConformance
+from alimi.testing.buses.harness import Node
 from tests.support.servers import ServerProcess
 from tests.support.tcp_proxy import TcpProxy
 
 #: A test waits for outages to be noticed, so they are noticed soon.
 QUICK = Patience(connect=2, confirm=1, probe=1, confirm_all=2, pauses=(0.05, 0.3))
+
+
+async def connected(node: Node) -> None:
+    """Soon: on a busy machine a first attempt may take longer than it is given."""
+    await node.until(lambda: node.bus.trouble is None)
+
+
+async def refused(node: Node, because: str) -> None:
+    """The operator reads this, at the first attempt or a later one."""
+    await node.until(lambda: because in (node.bus.trouble or ""))
 
 
 class OnAServer(NetworkBusConformance):

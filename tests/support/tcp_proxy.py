@@ -22,7 +22,10 @@ class TcpProxy:
     """Between clients and 127.0.0.1:`target`; all calls may come from any thread."""
 
     def __init__(self, target: int) -> None:
+        #: Also for another one, where new connections go from then on.
         self.target = target
+        #: The address that the server sees, as another machine's.
+        self.source: str | None = None
         self.port = free_port()
         #: Seconds that each piece of bytes is late, each way.
         self.delay = 0.0
@@ -126,7 +129,8 @@ class TcpProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
         try:
-            far = await asyncio.open_connection("127.0.0.1", self.target)
+            source = self.source and (self.source, 0)
+            far = await asyncio.open_connection("127.0.0.1", self.target, local_addr=source)
         except OSError:
             writer.transport.abort()
             return

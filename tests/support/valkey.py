@@ -40,6 +40,7 @@ class ValkeyServer(ServerProcess):
         modes += ["--cluster-enabled", "yes"] if self.cluster else []
         place = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         nothing_kept = ["--save", "", "--appendonly", "no"]
+        nothing_kept += ["--repl-diskless-sync-delay", "0"]  # else a replica waits for others
         return [self.binary(), *place, *nothing_kept, *modes, *self.arguments]
 
     def answers(self) -> bool:
@@ -49,13 +50,8 @@ class ValkeyServer(ServerProcess):
         return "cluster_state:ok" in self.ask("CLUSTER INFO")
 
     def ask(self, command: str) -> str:
-        """One inline command; the beginning of its answer, nothing when it is not there."""
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
-                connection.sendall(f"{command}\r\n".encode())
-                return connection.recv(4096).decode().strip()
-        except OSError:
-            return ""
+        """See `ask`."""
+        return ask(self.port, command)
 
 
 class RedisServer(ValkeyServer):
@@ -68,6 +64,41 @@ class RedisServer(ValkeyServer):
         found = shutil.which(REDIS)
         assert found, f"{REDIS} is not installed, and CI demands it: apt-get install {REDIS}"
         return found
+
+
+class SentinelServer(ServerProcess):
+    """Watches over a primary and its replicas, and promotes one when the primary dies."""
+
+    name = "sentinel"
+
+    def __init__(self, primary: ValkeyServer) -> None:
+        super().__init__()
+        self.primary = primary
+
+    def command(self) -> list[str]:
+        settings = self.folder / "sentinel.conf"
+        if not settings.exists():  # it is changed as it goes
+            settings.write_text(
+                f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n"
+                f"sentinel monitor main 127.0.0.1 {self.primary.port} 1\n"
+                "sentinel down-after-milliseconds main 500\n"
+                "sentinel failover-timeout main 2000\n"
+            )
+        return [self.primary.binary(), str(settings), "--sentinel"]
+
+    def answers(self) -> bool:
+        """Once it knows a replica that it could promote."""
+        return "slaves=1" in ask(self.port, "INFO sentinel")
+
+
+def ask(port: int, command: str) -> str:
+    """One inline command; the beginning of its answer, nothing when nobody is there."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            connection.sendall(f"{command}\r\n".encode())
+            return connection.recv(4096).decode().strip()
+    except OSError:
+        return ""
 
 
 #: A program that is not in a wheel: its tests are left out where it is not installed.
