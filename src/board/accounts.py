@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from board import users
 from board.board import Board
 from board.models import Login, User
 from board.passwords import hash_password
@@ -35,8 +36,7 @@ async def add_user(settings: Settings, name: str, password: str, locale: str) ->
 
 
 async def _save(session: AsyncSession, name: str, kept: str, locale: str) -> str:
-    query = select(User).where(User.name == name)
-    user = (await session.scalars(query)).one_or_none()
+    user = await users.find(session, user_id=None, name=name)
     if user is None:
         user = User(name=name, password_hash=kept, locale=locale)
         session.add(user)

@@ -13,6 +13,7 @@ from board.kinds import Kinds
 from board.models import List
 from board.notices import Notices
 from board.passwords import Passwords
+from board.ranks import GAP
 from board.settings import Settings
 from board.users import Member
 
@@ -56,4 +57,5 @@ class Board:
             if self.settings.demo:
                 await demo.create(session)
             if not await lists.in_order(session):
-                session.add_all(List(name=n, rank=r) for r, n in enumerate(FIRST_LISTS, start=1))
+                named = enumerate(FIRST_LISTS, start=1)
+                session.add_all(List(name=name, rank=place * GAP) for place, name in named)

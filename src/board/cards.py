@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from board import following, lists, ranks, users
 from board.acts import Act
 from board.clock import now_ms
+from board.database import numbered
 from board.etags import Expected
 from board.mentions import find_mentions
 from board.models import Card, List
 from board.problems import Problem, missing
-from board.users import MAX_ID
 
 #: What one page can show and one answer carry; archived cards do not count.
 MAX_CARDS = 2_000
@@ -38,7 +38,7 @@ class Edit:
 
 async def get(session: AsyncSession, card_id: int) -> Card:
     """One card, archived or not, or 404."""
-    card = await session.get(Card, card_id) if 0 < card_id <= MAX_ID else None
+    card = await numbered(session, Card, card_id)
     if card is None:
         raise missing("card")
     return card

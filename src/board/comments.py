@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from board import cards, following, users
 from board.acts import Act
 from board.clock import now_ms
+from board.database import numbered
 from board.mentions import find_mentions
 from board.models import Card, Comment
 from board.problems import Problem, missing
-from board.users import MAX_ID
 
 PAGE = 50
 
@@ -83,7 +83,7 @@ async def edit(act: Act, comment_id: int, text: str) -> Comment:
 
 
 async def _own(act: Act, comment_id: int) -> Comment:
-    found = await act.session.get(Comment, comment_id) if 0 < comment_id <= MAX_ID else None
+    found = await numbered(act.session, Comment, comment_id)
     if found is None:
         raise missing("comment")
     if found.author_id != act.actor.id:

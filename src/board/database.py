@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.ext.asyncio import (
@@ -18,6 +18,10 @@ from sqlalchemy.ext.asyncio import (
 
 from board.models import Base
 
+Row = TypeVar("Row", bound=Base)
+
+#: The largest integer of both databases; what is larger cannot be anybody's number.
+MAX_ID = 2**63 - 1
 #: How long a write waits for its turn.
 BUSY_SECONDS = 10
 _SERVER = re.compile(r"postgres(?:ql)?(?:\+\w+)?://")
@@ -82,6 +86,11 @@ class Database:
     async def close(self) -> None:
         """Let go of the file, or of the server."""
         await self.engine.dispose()
+
+
+async def numbered(session: AsyncSession, table: type[Row], number: int) -> Row | None:
+    """The row of that number, however large the number is."""
+    return await session.get(table, number) if 0 < number <= MAX_ID else None
 
 
 async def continue_numbers(session: AsyncSession, table: type[Base]) -> None:

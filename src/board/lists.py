@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from board import ranks
 from board.acts import Act
+from board.database import numbered
 from board.models import List
 from board.problems import Problem, missing
-from board.users import MAX_ID
 
 MAX_LISTS = 50
 
@@ -23,7 +23,7 @@ async def in_order(session: AsyncSession) -> Sequence[List]:
 
 async def get(session: AsyncSession, list_id: int) -> List:
     """One list, or 404."""
-    found = await session.get(List, list_id) if 0 < list_id <= MAX_ID else None
+    found = await numbered(session, List, list_id)
     if found is None:
         raise missing("list")
     return found

@@ -29,27 +29,23 @@ async def start(session: AsyncSession, user: User, settings: Settings) -> str:
 
 async def find(session: AsyncSession, token: str | None, settings: Settings) -> Member | None:
     """Who holds this token, if it is still good."""
-    if not token:
+    held = await _held(session, token)
+    if held is None:
         return None
-    query = select(Login, User).join(User).where(Login.token_hash == _hash(token))
-    row = (await session.execute(query)).one_or_none()
-    if row is None:
-        return None
-    login, user = row
+    login, user = held
     if login.expires_at <= now_ms() or not may_log_in(user, settings):
         return None
-    return Member(user.id, user.name, user.locale, name_of(login), login.expires_at)
+    return _member(login, user)
 
 
 async def end(session: AsyncSession, token: str | None) -> Member | None:
     """Log out: whoever holds the token from now on is nobody.  Answers whose session it was."""
-    query = select(Login, User).join(User).where(Login.token_hash == _hash(token or ""))
-    row = (await session.execute(query)).one_or_none()
-    if row is None:
+    held = await _held(session, token)
+    if held is None:
         return None
-    login, user = row
+    login, user = held
     await session.delete(login)
-    return Member(user.id, user.name, user.locale, name_of(login), login.expires_at)
+    return _member(login, user)
 
 
 def may_log_in(user: User, settings: Settings) -> bool:
@@ -62,9 +58,21 @@ def identity(member: Member) -> Identity:
     return Identity(str(member.id), member.locale, member.session, member.expires_at)
 
 
-def name_of(login: Login) -> str:
-    """A name for the session that gives nothing away; streams are ended by it."""
-    return login.token_hash[:16]
+async def _held(session: AsyncSession, token: str | None) -> tuple[Login, User] | None:
+    if not token:
+        return None
+    query = select(Login, User).join(User).where(Login.token_hash == _hash(token))
+    row = (await session.execute(query)).one_or_none()
+    if row is None:
+        return None
+    login, user = row
+    return login, user
+
+
+def _member(login: Login, user: User) -> Member:
+    # A name for the session that gives nothing away; streams are ended by it.
+    name = login.token_hash[:16]
+    return Member(user.id, user.name, user.locale, name, login.expires_at)
 
 
 def _hash(token: str) -> str:

@@ -9,12 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from board import faces
+from board.database import numbered
 from board.models import User
 from board.problems import missing
 from board.visible import as_kept
-
-#: SQLite's largest integer; what is larger cannot be anybody's number.
-MAX_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ async def names(session: AsyncSession) -> dict[int, str]:
 
 async def get(session: AsyncSession, user_id: int) -> User:
     """One user, or 404."""
-    user = await session.get(User, user_id) if 0 < user_id <= MAX_ID else None
+    user = await numbered(session, User, user_id)
     if user is None:
         raise missing("user")
     return user
@@ -50,7 +48,7 @@ async def get(session: AsyncSession, user_id: int) -> User:
 async def find(session: AsyncSession, *, user_id: int | None, name: str | None) -> User | None:
     """Whom a login speaks of."""
     if user_id is not None:
-        return await session.get(User, user_id) if 0 < user_id <= MAX_ID else None
+        return await numbered(session, User, user_id)
     query = select(User).where(User.name == as_kept(name or ""))
     return (await session.scalars(query)).one_or_none()
 

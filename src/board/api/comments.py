@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from board import cards, comments
 from board.api.asking import Asker, TheBoard
 from board.api.shapes import CommentEdit, CommentShape
-from board.users import MAX_ID
+from board.database import MAX_ID
 
 router = APIRouter(prefix="/api", tags=["comments"])
 
