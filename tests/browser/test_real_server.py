@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import Console, OpenContext
 from tests.support.processes import AppProcess
+from tests.support.withholding import WithholdingProxy
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>A page</title>
 <script type="module" src="/alimi/bell.js"></script><alimi-bell></alimi-bell></html>"""
@@ -85,6 +87,32 @@ async def test_offline_and_back(
     await expect(page.locator("alimi-bell .badge")).to_have_text("4")
     await page.locator("alimi-bell .bell").click()
     await expect(page.locator("alimi-bell .row")).to_have_count(4)
+
+
+@pytest.mark.timeout(150)
+async def test_behind_a_proxy_that_holds_streams_back(
+    app: AppProcess, new_context: OpenContext
+) -> None:
+    """Badge and list follow, a mark arrives, and the stream takes over when it gets through."""
+    context = await visit(app, new_context, "2")
+    async with WithholdingProxy(app.port) as proxy:
+        page = await context.new_page()
+        await context.add_cookies([{"name": "user", "value": "2", "url": proxy.origin}])
+        await page.goto(proxy.origin + "/a-page")
+        bell = page.locator("alimi-bell")
+        await expect(bell).to_have_attribute("state", "polling", timeout=30_000)
+        await post(app, name="held-back", to="2")
+        await expect(page.locator("alimi-bell .badge")).to_have_text("1", timeout=30_000)
+        await expect(page.locator("alimi-bell .toast")).to_have_count(1)
+        await page.locator("alimi-bell .bell").click()
+        await page.locator("alimi-bell").get_by_role("button", name="Mark all as read").click()
+        await expect(page.locator("alimi-bell .row-unread")).to_have_count(0)
+        proxy.let_through()
+        await expect(bell).to_have_attribute("state", "live", timeout=30_000)
+        await post(app, name="streamed", to="2")
+        await expect(page.locator("alimi-bell .row")).to_have_count(2)
+        await expect(page.locator("alimi-bell .row-unread")).to_have_count(1)
+        await page.close()
 
 
 async def test_an_undo_on_the_real_server(app: AppProcess, new_context: OpenContext) -> None:

@@ -125,6 +125,7 @@ test("asking that fails is said, and waits longer each time", limit, async () =>
 
 for (const [what, change] of /** @type {[string, any][]} */ ([
   ["nobody is logged in", { status: 401 }],
+  ["they may not look", { status: 403 }],
   ["somebody else is logged in", { cursor: "two.9" }],
 ])) {
   test(`${what}: the answer is for none of the listeners (G7)`, limit, async () => {
@@ -154,6 +155,19 @@ test("a stream handed over at its end lives for no time; one that lives ends the
   const before = asked().length;
   look(60);
   assert.equal(asked().length, before);
+});
+
+test("a 403 for the stream alone is a proxy's: it asks, and tries the stream when it is told to", limit, async () => {
+  const { look, answers, state, streams, feed } = await held();
+  streams[0].writeHead(403).end();
+  await state("denied");
+  look(0);
+  await answers(1);
+  await state("polling");
+  feed.hear({ t: "poke" }, () => {});
+  while (streams.length < 2) await new Promise(setImmediate);
+  stream(streams[1]);
+  await state("live");
 });
 
 test("a stream that is lost is given ten seconds to come back", limit, async () => {

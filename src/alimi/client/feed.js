@@ -62,7 +62,8 @@ export class Feed {
   }
 
   get #lost() {
-    return /retry|connecting/.test(this.stream.state);
+    // A 403 for the stream alone is a proxy's.
+    return /retry|connecting|denied/.test(this.stream.state);
   }
 
   /** @param {Word} word @param {(news: News) => void} reply to the one who spoke */
@@ -76,8 +77,8 @@ export class Feed {
       else reply({ t: "state", state: this.state });
       stream.open();
     } else if (word.t === "creds" && word.headers) this.#answer?.(word.headers);
-    else if (word.t === "poke") stream.poke();
-    else if (word.t === "poll" && this.#lost && Date.now() > this.#due) this.#poll();
+    else if (word.t === "poke") stream.state === "denied" ? stream.open() : stream.poke();
+    else if (word.t === "poll" && this.#lost && Date.now() >= this.#due) this.#poll();
   }
 
   close() {
@@ -100,8 +101,9 @@ export class Feed {
     // A stream that a proxy held back until it had ended lives for no time.
     if (state !== "live") this.#polls &&= this.#lost;
     else if (this.#polls) this.#proof = setTimeout(() => ((this.#polls = false), this.#turn(state)), 1000);
-    if (!this.#polls) this.#due = Date.now() + ASK;
-    this.post({ t: "state", state: this.state });
+    if (!this.#polls) this.#due = Date.now() + (state === "denied" ? 0 : ASK);
+    // Who closes it knows; others may have another feed by now.
+    if (state !== "closed") this.post({ t: "state", state: this.state });
   }
 
   /** No stream gets through: asks for what it would have told. */

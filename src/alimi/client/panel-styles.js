@@ -24,8 +24,8 @@ ul{list-style:none}
 .day{position:sticky;inset-block-start:0;z-index:1;padding:10px 18px 6px;background:var(--_s);color:var(--_m);font-size:13px}
 h3{font:inherit;font-weight:600}
 .row{position:relative}
-.row-unread .link{background:color-mix(in srgb,var(--_a) 7%,var(--_s))}
-.row:hover .link{background:var(--_h)}
+.row-unread{background:color-mix(in srgb,var(--_a) 7%,var(--_s))}
+.row:hover{background:var(--_h)}
 .row-unread .body{font-weight:600}
 .object:empty{display:none}
 .time{flex:none}

@@ -41,5 +41,6 @@ img{position:absolute;inset:0;width:100%;height:100%;object-fit:cover}
 @media (prefers-reduced-motion:no-preference){.panel,.toast{animation:rise .2s}.ring svg{animation:ring .7s;transform-origin:top}
 @keyframes rise{from{opacity:0;translate:0 8px}}
 @keyframes ring{25%,75%{rotate:14deg}50%{rotate:-14deg}}}
+@media (prefers-contrast:more){:host{--_m:var(--_t);--_l:var(--_t)}}
 @media (forced-colors:active){.badge{border:1px solid}}
 `);

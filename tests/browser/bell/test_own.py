@@ -84,6 +84,20 @@ async def test_nothing_moves_for_who_wants_no_motion(server: FakeAlimi, visitor:
     assert "rise" in await page.evaluate(moving)
 
 
+async def test_more_contrast_for_who_asks(server: FakeAlimi, visitor: Visitor) -> None:
+    """Then nothing is faint, and lines are to be seen."""
+    fill(server, 1)
+    page = await visitor.open()
+    await page.emulate_media(contrast="more")
+    await page.locator("alimi-bell .bell").click()
+    text = await page.locator("alimi-bell .panel").evaluate("e => getComputedStyle(e).color")
+    for part in (".time", ".tab >> nth=1"):
+        await expect(page.locator(f"alimi-bell {part}").first).to_have_css("color", text)
+    await expect(page.locator("alimi-bell .footer, alimi-bell .panel").last).to_have_css(
+        "border-top-color", text
+    )
+
+
 async def test_forced_colours_keep_their_signs(server: FakeAlimi, visitor: Visitor) -> None:
     """Where backgrounds are the system's, badge and unread rows are still told apart."""
     fill(server, 1)

@@ -108,7 +108,7 @@ document.addEventListener("alimi-row", ({ detail: { element, extra, notification
   element.querySelector("[part=avatar]").textContent = notification.kind[0];
   const open = document.createElement("button");
   open.textContent = "Accept " + notification.message;
-  open.part = "action";
+  open.className = "action";
   extra.replaceChildren(open);
 });
 """
