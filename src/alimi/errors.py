@@ -19,6 +19,7 @@
     ├── StoreError              the database's fault
     │   ├── StoreBusy           somebody else kept the write lock too long
     │   ├── StoreClosed
+    │   ├── StoreReadOnly       the server is a standby
     │   ├── SchemaMissing
     │   ├── SchemaTooNew
     │   └── StoreFull           the queue of writes, or of reads, is at its bound
@@ -115,6 +116,10 @@ class StoreBusy(StoreError):
 
 class StoreClosed(StoreError):
     """The store is closed: start Alimi before using it."""
+
+
+class StoreReadOnly(StoreError):
+    """The server is a standby and takes no writes: promote it, or name the primary in the URL."""
 
 
 class StoreFull(StoreError):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from alimi.bus import Bus
-from alimi.errors import AlimiError
+from alimi.errors import AlimiError, StoreReadOnly
 from alimi.hub import Hub
 from alimi.metrics import Metrics
 from alimi.model import Waiting, now_ms
@@ -27,6 +27,9 @@ logger = logging.getLogger("alimi")
 _FRESH_SECONDS = 1.0
 #: A store that takes longer for one small read cannot serve.
 _PATIENCE = 2.0
+#: Why it cannot: for everybody, so without names.
+_SILENT = "it does not answer; the log says why"
+_STANDBY = "it is a standby and takes no writes"
 #: The oldest entry of the outbox may be so old before it is told as a lag.
 LAG_SECONDS = 10.0
 #: How often the gauges are set.
@@ -102,10 +105,11 @@ class Vitals:
             async with asyncio.timeout(_PATIENCE):
                 self.waiting = await self._store.waiting()
         except (AlimiError, OSError, TimeoutError) as error:
-            if self._away is None:
+            away = _STANDBY if isinstance(error, StoreReadOnly) else _SILENT
+            if self._away != away:
                 reason = str(error) or f"nothing for {_PATIENCE:g} s"
                 logger.warning("alimi: the store does not answer: %s", reason)
-            self._away = "it does not answer; the log says why"
+            self._away = away
         else:
             self._away = None
             self._metrics.outbox_entries.set(self.waiting.entries)

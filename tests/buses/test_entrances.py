@@ -21,7 +21,6 @@ from alimi.metrics import Metrics
 from alimi.stores.postgres.target import Target
 from alimi.testing.buses.harness import Node
 from tests.support.nats import NatsServer
-from tests.support.tcp_proxy import Direction, TcpProxy
 from tests.support.valkey import ValkeyServer
 
 CERTIFICATE = Path(__file__).parent.parent / "fast" / "test_only_certificate.pem"
@@ -161,31 +160,7 @@ async def test_nats_turns_to_another_server(opened: Any) -> None:
             await connected(node)
 
 
-class Pooler(TcpProxy):
-    """Shows another process id than the server's, as poolers do; `shared` loses what is heard."""
-
-    shared = True
-
-    async def forward(self, direction: Direction, data: bytes, writer: Any) -> None:
-        at = data.find(b"K\x00\x00\x00\x0c")
-        if direction == "down" and at >= 0:
-            data = data[: at + 5] + b"\x00\x00\x00\x07" + data[at + 9 :]
-        if direction == "down" and self.shared and b'["e"]' in data:
-            return
-        await super().forward(direction, data, writer)
-
-
-@pytest.mark.parametrize("shared", [True, False])
-async def test_a_pooler_that_cannot_listen_is_named(
-    postgres_url: str, shared: bool, opened: Any
-) -> None:
-    """Where nothing said elsewhere comes through, the operator reads what the bus needs."""
-    port = int(postgres_url.rpartition(":")[2].partition("/")[0])
-    with Pooler(port) as pooler:
-        pooler.shared = shared
-        url = postgres_url.replace(f":{port}/", f":{pooler.port}/")
-        patience = Patience(connect=10)
-        node = await opened(make_postgres(Target(url), "x", Metrics(), patience))
-        await (refused(node, "cannot LISTEN") if shared else connected(node))
+async def test_a_pooler_that_was_announced_is_refused(postgres_url: str, opened: Any) -> None:
+    """The operator reads what the bus needs; tests/pooled has those that nobody announced."""
     named = make_postgres(Target(postgres_url + "?pgbouncer=true"), "x", Metrics())
     assert "give bus= a postgresql:// URL" in (await opened(named)).bus.trouble

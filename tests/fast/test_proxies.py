@@ -58,7 +58,7 @@ CADDY = """
 def replaced(text: str, changes: dict[str, str]) -> str:
     """The text with other places; each must be there, or the page has changed."""
     for old, new in changes.items():
-        assert old in text, f"docs/deployment.md no longer says {old!r}"
+        assert old in text, f"the page no longer says {old!r}"
         text = text.replace(old, new)
     return text
 

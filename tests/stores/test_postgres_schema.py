@@ -12,12 +12,10 @@ import pytest_asyncio
 
 from alimi import backends
 from alimi.errors import ConfigurationError, SchemaMissing, SchemaTooNew, StoreError
-from alimi.model import Retention, now_ms
 from alimi.settings import Settings
 from alimi.stores.postgres import PostgresStore, schema
 from alimi.stores.postgres.target import Target
-from alimi.testing.stores.harness import audit, deliver, do, event, fill, ids, read, settle
-from tests.support.pooler import Pooler
+from alimi.testing.stores.harness import deliver, event, fill, read
 from tests.support.postgres import PostgresServer, give_away
 
 _SHAPE = """
@@ -113,47 +111,6 @@ async def test_a_schema_of_its_own(empty_postgres: str, db: asyncpg.Connection) 
     assert (await read(store)).head == 1
     assert await db.fetchval("SELECT count(*) FROM bell.alimi_notifications") == 1
     await store.close()
-
-
-async def test_g1_behind_a_pooler_in_transaction_mode(
-    postgres_server: PostgresServer, postgres_url: str
-) -> None:
-    """G1: with ?pgbouncer=true all works where each transaction is on another connection."""
-    async with Pooler(postgres_server.port) as pooler:
-        url = postgres_url.replace(f":{postgres_server.port}/", f":{pooler.port}/")
-        store, other = (PostgresStore(f"{url}?pgbouncer=true") for _ in range(2))
-        await store.open()
-        await other.open()
-        await asyncio.gather(*(each.append([event(key=f"{n}")]) for n in range(30)
-                               for each in (store, other)))  # fmt: skip
-        await asyncio.gather(
-            settle(store), settle(other), *(do(other, "read", upto=10**9) for _ in range(5))
-        )
-        await store.sweep(now_ms(), Retention(), 100)
-        assert (await read(store)).head >= 30
-        assert len(await ids(other, limit=100)) == 30
-        assert (await store.positions(["anna"])).heads["anna"] >= 30
-        await audit(store)
-        await store.close()
-        await other.close()
-
-
-async def test_a_pooler_that_nobody_told_us_of(
-    postgres_server: PostgresServer, postgres_url: str
-) -> None:
-    """Without the option the error says which option is missing."""
-    async with Pooler(postgres_server.port) as pooler:
-        url = postgres_url.replace(f":{postgres_server.port}/", f":{pooler.port}/")
-        store = PostgresStore(url)
-
-        async def use() -> None:
-            await store.open()
-            for _ in range(5):
-                await store.positions(["anna"])
-
-        with pytest.raises(StoreError, match="pgbouncer=true"):
-            await use()
-        await store.close()
 
 
 # -- the epoch --------------------------------------------------------------------------------
@@ -254,7 +211,7 @@ def test_no_password_is_shown() -> None:
 
 def test_several_hosts_mean_the_one_that_takes_writes() -> None:
     """A list of hosts is a cluster with one primary."""
-    assert "target_session_attrs=read-write" in Target("postgresql://a:1,b:2/d").dsn
+    assert "target_session_attrs=primary" in Target("postgresql://a:1,b:2/d").dsn
     assert "target_session_attrs=any" in Target("postgresql://a,b/d?target_session_attrs=any").dsn
 
 

@@ -146,12 +146,40 @@ class PostgresServer(ServerProcess):
         return _installation(self.version or NEWEST) / "bin" / name
 
     def _initialise(self) -> None:
-        command = [str(self._binary("initdb")), "-D", str(self.data), "-U", USER, "--auth=trust",
-                   "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"]  # fmt: skip
+        self._run("initdb", "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C",
+                  "--no-sync", "--no-instructions")  # fmt: skip
+
+    def _run(self, binary: str, *arguments: str) -> None:
+        command = [str(self._binary(binary)), "-D", str(self.data), *arguments]
         done = subprocess.run(
             command, check=False, cwd=self.folder, capture_output=True, text=True, **unprivileged()
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Standby(PostgresServer):
+    """A copy of a running cluster that follows it, through `port` if that is another than its."""
+
+    name = "standby"
+
+    def __init__(self, primary: PostgresServer, port: int | None = None) -> None:
+        self._primary = primary
+        self._way = port or primary.port
+        super().__init__(primary.version, primary.settings)
+
+    def catch_up(self) -> None:
+        """Wait until all that its primary has committed can be read here."""
+        ((there,),) = self._primary.execute("SELECT pg_current_wal_lsn()::text")
+        asked = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+        wait_until(lambda: self.execute(asked, there) == [(True,)], "the standby to catch up")
+
+    def promote(self) -> None:
+        """It takes writes when this returns."""
+        self.execute(f"SELECT pg_promote(true, {PATIENCE})")
+
+    def _initialise(self) -> None:
+        self._run("pg_basebackup", "--host=127.0.0.1", f"--port={self._way}", f"--username={USER}",
+                  "--write-recovery-conf", "--checkpoint=fast", "--no-sync")  # fmt: skip
 
 
 def empty_tables(url: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from json.encoder import encode_basestring_ascii
@@ -19,6 +20,7 @@ import msgspec
 
 from alimi.addresses import namespace
 from alimi.carrier import Carrier, Ears, Patience
+from alimi.errors import StoreReadOnly
 from alimi.metrics import Metrics
 from alimi.model import HangUp, Hint, SignalTo
 from alimi.telegrams import LOOK, Look, Said, Version
@@ -30,13 +32,14 @@ logger = logging.getLogger("alimi")
 _MOST_BYTES = 7_999
 #: More payloads of hints than this at once are not worth their weight: one says "look".
 _MOST_PAYLOADS = 32
-#: How long a notification through a pooler may take to come back.
+#: How long a notification through a pooler may take to come back, and where it goes: a pooler may
+#: keep the LISTEN for its other clients, so it is for a channel on which hardly anything is said.
 _ECHO_SECONDS = 2
+_ECHO_CHANNEL = "alimi_echo"
 #: How asyncpg says that a connection is of no use any more.
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _PREPARE = "SET synchronous_commit = off; SET idle_session_timeout = 0; SET jit = off"
 _NOTIFY = "SELECT pg_notify($1, said) FROM unnest($2::text[]) AS said"
-_ECHO = '["e"]'
 _POOLED = (
     "a pooler that gives each transaction another connection cannot LISTEN: give bus= a "
     "postgresql:// URL that leads to the server directly"
@@ -65,7 +68,7 @@ def make(
             raise LinkError(_POOLED)
         try:
             return await _connect(target, channel, ears)
-        except _FAILURES as error:
+        except (*_FAILURES, StoreReadOnly) as error:
             raise LinkError(str(error) or type(error).__name__) from error
 
     return Carrier("postgres", connect, metrics, patience)
@@ -74,28 +77,37 @@ def make(
 async def _connect(target: Target, channel: str, ears: Ears) -> PostgresLink:
     connection = await target.connect()
     try:
+        if await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid():
+            await _check_pooler(target, connection)
+        # Not before: what is set through a pooler that shares its connections is set for others.
         await connection.execute(_PREPARE)
         link = PostgresLink(connection, channel, ears)
         await connection.add_listener(channel, link.hear)
-        if await connection.fetchval("SELECT pg_backend_pid()") != connection.get_server_pid():
-            await _check_pooler(target, channel, link)
     except BaseException:
         connection.terminate()
         raise
     return link
 
 
-async def _check_pooler(target: Target, channel: str, link: PostgresLink) -> None:
+async def _check_pooler(target: Target, connection: Any) -> None:
     """Somebody stands between: does what another connection says come through?"""
+    token, echoed = secrets.token_hex(8), asyncio.Event()
+
+    def hear(_connection: Any, _pid: int, _channel: str, said: object) -> None:
+        if said == token:
+            echoed.set()
+
+    await connection.add_listener(_ECHO_CHANNEL, hear)
     other = await target.connect()
     try:
-        await other.execute("SELECT pg_notify($1, $2)", channel, _ECHO)
+        await other.execute("SELECT pg_notify($1, $2)", _ECHO_CHANNEL, token)
         async with asyncio.timeout(_ECHO_SECONDS):
-            await link.echoed.wait()
+            await echoed.wait()
     except TimeoutError:
         raise LinkError(_POOLED) from None
     finally:
         other.terminate()
+    await connection.remove_listener(_ECHO_CHANNEL, hear)
 
 
 class PostgresLink:
@@ -104,7 +116,6 @@ class PostgresLink:
     def __init__(self, connection: Any, channel: str, ears: Ears) -> None:
         self._loop = asyncio.get_running_loop()
         self.gone: asyncio.Future[str] = self._loop.create_future()
-        self.echoed = asyncio.Event()
         self._connection = connection
         self._channel = channel
         self._ears = ears
@@ -152,9 +163,6 @@ class PostgresLink:
         """A notification has come; asyncpg calls this on the loop."""
         del connection, channel
         if pid == self._pid:
-            return
-        if payload == _ECHO:
-            self.echoed.set()
             return
         said = unpack(str(payload))
         if said is None:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from alimi.errors import StoreClosed, StoreError, StoreFull
+from alimi.errors import StoreClosed, StoreError, StoreFull, StoreReadOnly
 from alimi.model import Receipt
-from alimi.stores.postgres.connections import BEGIN, LOST, Lane, as_alimi_error, roll_back
+from alimi.stores.postgres.connections import LOST, Lane, as_alimi_error, begin, roll_back
 from alimi.stores.postgres.outbox import Prepared, Row
 from alimi.stores.postgres.sql import SQL
 
@@ -158,7 +158,8 @@ class Appender:
         try:
             return await self._lane.bare(commit.ask)
         except StoreError as error:
-            if isinstance(error.__cause__, LOST):
+            # A standby that is about to take over does not know the end of it either.
+            if isinstance(error, StoreReadOnly) or isinstance(error.__cause__, LOST):
                 return "in progress"
             raise
 
@@ -177,7 +178,7 @@ class Commit:
         """Write and commit; `xid` is None unless the COMMIT was sent."""
         self.xid = None
         try:
-            await connection.execute(BEGIN)
+            await begin(connection)
             used = await self._used(connection)
             rows = self._rows = list[Row]()
             self.receipts = [

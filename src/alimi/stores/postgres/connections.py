@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from alimi.errors import SchemaMissing, StoreBusy, StoreError, StoreFull
+from alimi.errors import SchemaMissing, StoreBusy, StoreError, StoreFull, StoreReadOnly
 from alimi.stores.postgres.target import Target
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ STATEMENT_SECONDS = 30.0
 ATTEMPTS = 8
 _PAUSE = (0.002, 0.02)
 #: Where nobody is inside for so long the server ends the transaction and frees its locks.
-BEGIN = (
+_BEGIN = (
     "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
     "SET LOCAL lock_timeout = '5s';"
     "SET LOCAL statement_timeout = '20s';"
@@ -166,11 +166,19 @@ async def _reset(connection: Any) -> None:
     """Nothing is kept in a session, so there is nothing to reset."""
 
 
+async def begin(connection: asyncpg.Connection) -> None:
+    """Begin to write; raises StoreReadOnly where a pooler has led us to a standby meanwhile."""
+    try:
+        await connection.execute(_BEGIN)
+    except asyncpg.FeatureNotSupportedError as error:
+        raise StoreReadOnly from error
+
+
 @asynccontextmanager
 async def transaction(connection: asyncpg.Connection) -> AsyncIterator[None]:
     """One READ COMMITTED transaction that does not survive a caller who hangs."""
     try:
-        await connection.execute(BEGIN)  # it may have begun though its caller went away meanwhile
+        await begin(connection)  # it may have begun though its caller went away meanwhile
         yield
     except BaseException:
         await roll_back(connection)
@@ -202,9 +210,12 @@ def as_alimi_error(error: BaseException) -> BaseException:
         return error
     if isinstance(error, _MISSING):
         return SchemaMissing()
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return StoreReadOnly()
     if isinstance(error, _POOLED):
+        said = str(error).partition("\n")[0]  # below it asyncpg advises against poolers
         return StoreError(
-            f"{error}: a pooler in transaction mode is in between; add ?pgbouncer=true to the URL"
+            f"{said}: a pooler in transaction mode is in between; add ?pgbouncer=true to the URL"
         )
     if isinstance(error, (*TRANSIENT, asyncpg.LockNotAvailableError)):
         return StoreBusy()
