@@ -131,6 +131,8 @@ def bus_factory(url: str | None, database: Any, metrics: Metrics) -> Callable[[s
 
     None is the store's own PostgreSQL, and with SQLite no more than this process.
     """
+    if url is not None and not isinstance(url, str):
+        raise ConfigurationError(f"bus= takes a URL such as nats://…, not {type(url).__name__}")
     location = _location(database)
     on_postgres = _POSTGRES_URL.match(location) is not None
     url = url or ("postgres" if on_postgres else "local")

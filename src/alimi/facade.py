@@ -122,8 +122,10 @@ class Alimi:
         """Record finished events; durable when it returns (G1).
 
         A receipt says `repeated` for a key used before and `conflict` when it was used for another
-        body, of which nothing is recorded.  Raises WithinMissing, StoreFull or StoreBusy.
+        body, of which nothing is recorded.  Raises InvalidInput for what is no list of events,
+        WithinMissing, StoreFull or StoreBusy.
         """
+        _demand_events(events)
         return await self._write(events, None)
 
     async def retract(self, about: str, *, to: object = None, within: Any = None) -> None:
@@ -150,7 +152,13 @@ class Alimi:
         self._write_sync([_signal(to, name, data)], within)
 
     async def end_streams(self, recipient: object, session: str | None = None) -> None:
-        """Hang up: end the recipient's streams on every node, or only those of one session."""
+        """Hang up: end the recipient's streams on every node, or only those of one session.
+
+        `session` is the one of their Identity.  Raises InvalidInput.
+        """
+        named: object = session
+        if named is not None and not isinstance(named, str):
+            raise InvalidInput(f"session is the str of an Identity, not {type(named).__name__}")
         await self._publish([HangUp(normalise_recipient(recipient), session)])
 
     def inbox(self, recipient: object) -> Inbox:
@@ -363,6 +371,16 @@ def _checked(settings: object) -> Settings:
         given = type(settings).__name__
         raise ConfigurationError(f"settings= takes an alimi.Settings(…), not {given}")
     return settings
+
+
+def _demand_events(events: object) -> None:
+    """What is no event would only be noticed by the relay, as a dead letter."""
+    strangers = [events]
+    if isinstance(events, Sequence):
+        strangers = [each for each in events if not isinstance(each, Event)]
+    if strangers:
+        given = type(strangers[0]).__name__
+        raise InvalidInput(f"append takes a list of events, of Kind.event(…), not {given}")
 
 
 def _retraction(about: str, to: object) -> Retraction:

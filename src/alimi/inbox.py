@@ -16,6 +16,7 @@ from alimi.model import (
     Notification,
     Page,
     PageQuery,
+    nearest,
 )
 from alimi.store import Store
 
@@ -58,8 +59,10 @@ class Inbox:
 
         Raises InvalidInput for a limit outside 1 to 200, InvalidCursor for another inbox's cursor.
         """
-        if not 1 <= limit <= MAX_PAGE:
+        if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
             raise InvalidInput(f"limit is a number from 1 to {MAX_PAGE}")
+        if after is not None and not isinstance(after, str):
+            raise InvalidInput(f"after is the next_cursor of a page, not {type(after).__name__}")
         asked = Cursor.parse(after) if after is not None else None
         query = PageQuery(
             limit=limit,
@@ -101,9 +104,14 @@ class Inbox:
         """
         self._guard()
         if action not in _ACTIONS:
-            raise InvalidInput(f"an action is one of {', '.join(_ACTIONS)}, not {action!r}")
-        if isinstance(ids, str) or (ids is not None and len(ids) > MAX_IDS):
-            raise InvalidInput(f"ids is a list of at most {MAX_IDS}")
+            raise InvalidInput(
+                f"an action is one of {', '.join(_ACTIONS)}, not {action!r}"
+                f"{nearest(str(action).lower(), _ACTIONS)}"
+            )
+        if ids is not None and (isinstance(ids, str) or not isinstance(ids, Sequence)):
+            raise InvalidInput(f"ids is a list of ids, not {type(ids).__name__}")
+        if ids is not None and len(ids) > MAX_IDS:
+            raise InvalidInput(f"ids is a list of at most {MAX_IDS}; upto takes everything")
         checked = None if ids is None else tuple(dict.fromkeys(map(_checked_id, ids)))
         mark = Mark(action, checked, await self._version(upto), await self._version(at))
         await self._ready()
@@ -126,12 +134,18 @@ class Inbox:
 
 
 def _checked_id(value: str) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= _MAX_ID or not value.isascii():
+    if not isinstance(value, str):
+        given = type(value).__name__
+        raise InvalidInput(f"a notification's id is a str, not {given}; pass its id as text")
+    if not 0 < len(value) <= _MAX_ID or not value.isascii():
         raise InvalidInput("a notification's id is a short string")
     return value
 
 
 def _in_range(version: int | None) -> int | None:
-    if version is not None and (isinstance(version, bool) or not 0 <= version < _MAX_VERSION):
-        raise InvalidInput("a version is a number from 0 upwards")
+    if version is None:
+        return None
+    if type(version) is not int or not 0 <= version < _MAX_VERSION:
+        given = "" if type(version) is int else f", not {type(version).__name__}"
+        raise InvalidInput(f"a version is a number from 0 upwards, or a cursor as text{given}")
     return version

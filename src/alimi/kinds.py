@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ import msgspec
 
 from alimi.errors import InvalidInput, InvalidKind, UnsafeUrl
 from alimi.model import (
+    LEAST_MS,
     MAX_KEY,
     Content,
     Event,
@@ -46,6 +47,8 @@ MAX_TEXT = 2_000
 MAX_LOCALES = 50
 #: The last millisecond of the year 9999: later times have no RFC 3339 form.
 MAX_TIME = 253_402_300_799_999
+#: Of a text, in an error.
+_SHOWN = 40
 _NAME = re.compile(rf"[a-z0-9_.-]{{1,{MAX_KIND}}}")
 #: What a text may name of what happened, and of each the fields of a snapshot.
 _ROLES = ("actor", "object", "target")
@@ -90,8 +93,10 @@ class Kind:
     def __post_init__(self) -> None:
         _check_name(self.name, "kind")
         _check_name(self.category, "category")
-        if self.expires_in is not None and not 0 < self.expires_in < MAX_TIME / 1000:
-            raise InvalidKind(f"kind {self.name!r}: expires_in is a number of seconds above 0")
+        _check_expiry(self.expires_in, self.name)
+        if not isinstance(self.notify_actor, bool):
+            given = type(self.notify_actor).__name__
+            raise InvalidKind(f"kind {self.name!r}: notify_actor is True or False, not {given}")
         texts = _checked_texts(self.texts, self.name)
         parsed = tuple(
             (at, _parsed(text, f"kind {self.name!r}, text {at!r}")) for at, text in texts.items()
@@ -276,8 +281,26 @@ def _check_name(name: object, what: str) -> None:
         )
 
 
+def _check_expiry(seconds: object, kind: str) -> None:
+    if seconds is None:
+        return
+    where = f"kind {kind!r}: expires_in is a number of seconds above 0"
+    if isinstance(seconds, timedelta):
+        raise InvalidKind(f"{where}, not timedelta; pass its total_seconds()")
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise InvalidKind(f"{where}, not {type(seconds).__name__}")
+    if not 0 < seconds < MAX_TIME / 1000:
+        raise InvalidKind(where)
+
+
 def _checked_texts(texts: object, kind: str) -> dict[str, str]:
-    if not isinstance(texts, Mapping) or not 0 < len(texts) <= MAX_LOCALES:
+    if not isinstance(texts, Mapping):
+        like = clipped(texts, _SHOWN) if isinstance(texts, str) else "…"
+        raise InvalidKind(
+            f"kind {kind!r} needs texts like {{'en': {like!r}}}, one for each language, "
+            f"not {type(texts).__name__}"
+        )
+    if not 0 < len(texts) <= MAX_LOCALES:
         raise InvalidKind(
             f'kind {kind!r} needs texts like {{"ko": "…", "en": "…"}}, at most {MAX_LOCALES}'
         )
@@ -344,6 +367,8 @@ def _moment(when: int | datetime | None) -> int | None:
         if when.tzinfo is None:
             raise InvalidInput("expires_at needs a time zone: datetime.now(UTC) has one")
         when = int(when.timestamp() * 1000)
+    if type(when) is int and 0 < when < LEAST_MS:
+        raise InvalidInput("expires_at is in milliseconds since 1970, not seconds")
     if when is None or (type(when) is int and 0 < when <= MAX_TIME):
         return when
     raise InvalidInput("expires_at is a datetime or milliseconds since 1970, before the year 10000")

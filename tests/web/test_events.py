@@ -20,6 +20,17 @@ async def items(app: ASGIApp, user: str = "2") -> list[dict[str, Any]]:
         return found
 
 
+async def test_a_misspelt_kind_is_named_with_what_was_meant(alimi: Alimi, app: ASGIApp) -> None:
+    """A kind that was never registered, and has no texts of its own, is a slip of the hand."""
+    alimi.kind("card.assigned", category="cards", text={"en": "x"})
+    async with client(app, user=None) as server:
+        answer = await server.post(
+            "/v1/events", json={"kind": "card.asigned", "to": "2"}, headers=BEARER
+        )
+    assert answer.status_code == 422
+    assert "did you mean 'card.assigned'?" in answer.json()["detail"]
+
+
 async def test_an_event_of_a_registered_kind(alimi: Alimi, app: ASGIApp) -> None:
     """The kind's texts, category and url are used; the answer names the event."""
     alimi.kind("card.assigned", category="cards", url="/cards/{object.id}", text=TEXTS)

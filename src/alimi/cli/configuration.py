@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tomllib
@@ -14,6 +13,7 @@ import msgspec
 
 from alimi.cli.options import CONFIG_VARIABLE, DEFAULT_FILE, OPTIONS, PREFIX, Option
 from alimi.errors import ConfigurationError, InvalidInput
+from alimi.model import nearest
 from alimi.settings import Settings
 
 #: A settings file is written by hand.
@@ -140,7 +140,7 @@ def _kind(name: str, table: Any, path: Path | None) -> KindTable:
     if isinstance(table, dict):
         known = KindTable.__struct_fields__
         for key in table.keys() - set(known):
-            hint = _nearest(key, known)
+            hint = nearest(key, known)
             if isinstance(table[key], dict) and not hint:
                 hint = '; write the kind\'s name in quotes: [kinds."card.assigned"]'
             raise ConfigurationError(f"{where}: unknown key {key!r}{hint}")
@@ -155,7 +155,7 @@ def _from_file(table: dict[str, Any], path: Path | None) -> dict[str, _Found]:
     for name, value in _flat(table):
         if name not in OPTIONS:
             known = [*OPTIONS, "kinds"]
-            raise ConfigurationError(f"{path}: unknown setting {name!r}{_nearest(name, known)}")
+            raise ConfigurationError(f"{path}: unknown setting {name!r}{nearest(name, known)}")
         # "none" and the like may be written as in a variable where TOML has no word for it.
         source = f"{path}: {name}"
         found[name] = _Found(source, value, is_text=_is_none(value) and _optional(OPTIONS[name]))
@@ -179,7 +179,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, _Found]:
         if not variable.startswith(PREFIX) or _is_foreign(variable, value):
             continue
         if variable not in known:
-            hint = _nearest(variable, known)
+            hint = nearest(variable, known)
             raise ConfigurationError(f"unknown environment variable {variable}{hint}")
         if value:  # `ALIMI_TOKEN=` is how one unsets a variable for one command
             found[known[variable]] = _Found(variable, value)
@@ -235,11 +235,6 @@ def _optional(option: Option) -> bool:
 
 def _is_none(value: Any) -> bool:
     return isinstance(value, str) and value.lower() == "none"
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _said(error: Exception) -> str:

@@ -16,7 +16,7 @@ from alimi.cli.options import takes
 from alimi.cli.remote import Remote
 from alimi.errors import ConfigurationError, InvalidInput, KeyConflict
 from alimi.kinds import Kind, event_from_parts
-from alimi.model import Event, Receipt
+from alimi.model import Event, Receipt, nearest
 
 EXAMPLES = (
     "alimi notify 2 --text 'Lunch is ready'",
@@ -146,6 +146,9 @@ def _event(config: Configuration, parts: dict[str, Any]) -> Event:
         notify_actor = known is not None and known.notify_actor
         return event_from_parts(kind=name, category=category, notify_actor=notify_actor, **parts)
     if known is None:
+        near = nearest(name, config.kinds)
+        if near:
+            raise InvalidInput(f"the kind {name} is not in the settings file{near}")
         raise InvalidInput(
             "say something with --text, or name a --kind of the settings file"
             + (f": {', '.join(config.kinds)}" if config.kinds else "")

@@ -34,6 +34,7 @@ from alimi.model.hints import (
     SignalTo,
 )
 from alimi.model.identity import (
+    LEAST_MS,
     MAX_RECIPIENT,
     Identity,
     normalise_recipient,
@@ -60,6 +61,7 @@ from alimi.model.inbox import (
 from alimi.model.texts import (
     bounded_text,
     is_clean,
+    nearest,
 )
 from alimi.model.work import (
     MAX_WAITING,
@@ -71,6 +73,7 @@ from alimi.model.work import (
 )
 
 __all__ = [
+    "LEAST_MS",
     "MAX_CURSOR",
     "MAX_KEY",
     "MAX_RECIPIENT",
@@ -106,6 +109,7 @@ __all__ = [
     "cursor_tag",
     "event_id",
     "is_clean",
+    "nearest",
     "normalise_recipient",
     "normalise_recipients",
     "now_ms",

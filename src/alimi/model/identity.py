@@ -15,6 +15,10 @@ MAX_RECIPIENT = 128
 _MAX_FIELD = 256
 
 
+#: In milliseconds this is March 1973, in seconds the year 5138: a smaller number is in seconds.
+LEAST_MS = 100_000_000_000
+
+
 def normalise_recipient(value: object) -> str:
     """The one door for recipient ids: numbers become text, and nothing else is done to them.
 
@@ -79,6 +83,8 @@ class Identity(msgspec.Struct, frozen=True):
         expires_at: object = self.expires_at
         if expires_at is not None and type(expires_at) is not int:
             raise InvalidIdentity("Identity.expires_at is an int: milliseconds since 1970")
+        if self.expires_at is not None and 0 < self.expires_at < LEAST_MS:
+            raise InvalidIdentity("Identity.expires_at is in milliseconds since 1970, not seconds")
 
     @classmethod
     def of(cls, answer: object) -> Identity | None:

@@ -9,7 +9,7 @@ import msgspec
 
 from alimi.errors import InvalidInput
 from alimi.kinds import event_from_parts
-from alimi.model import Event, Receipt
+from alimi.model import Event, Receipt, nearest
 from alimi.web.answer import Answer
 from alimi.web.body import EVENTS_LIMIT, read_json
 from alimi.web.problems import Problem
@@ -85,7 +85,8 @@ def _of_kind(alimi: Alimi, body: NewEvent) -> Event:
     kind = alimi.kinds.get(body.kind)
     if kind is None:
         raise InvalidInput(
-            f"the kind {body.kind} is not registered here: send texts and category with the event"
+            f"the kind {body.kind} is not registered here"
+            f"{nearest(body.kind, alimi.kinds) or ': send texts and category with the event'}"
         )
     for name in ("category", "url"):
         if getattr(body, name) not in {None, msgspec.UNSET}:

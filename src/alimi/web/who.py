@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from alimi.errors import ConfigurationError, InvalidIdentity
+from alimi.errors import ConfigurationError
 from alimi.model import Identity, now_ms
 from alimi.web.request import Request
 
@@ -22,8 +22,6 @@ logger = logging.getLogger("alimi.web")
 
 WhoCallable = Callable[[Request], Any]
 
-#: In milliseconds this is March 1973, in seconds the year 5138: a smaller number is in seconds.
-_LEAST_MS = 100_000_000_000
 #: Packages whose parameter markers say "call me through the framework".
 _INJECTORS = ("fastapi", "litestar")
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -51,7 +49,7 @@ class Who:
         identity = Identity.of(answer)
         if identity is None or identity.expires_at is None:
             return identity
-        return identity if _lasts(identity.expires_at) else None
+        return identity if identity.expires_at > now_ms() else None
 
     async def _answer(self, request: Request) -> object:
         if self._is_async:
@@ -62,12 +60,6 @@ class Who:
 
 def _name(error: Exception) -> str:
     return type(error).__name__
-
-
-def _lasts(expires_at: int) -> bool:
-    if not isinstance(expires_at, int) or expires_at < _LEAST_MS:
-        raise InvalidIdentity("Identity.expires_at is an int: milliseconds since 1970, not seconds")
-    return expires_at > now_ms()
 
 
 def _is_async(who: WhoCallable) -> bool:
