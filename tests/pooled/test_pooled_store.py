@@ -11,12 +11,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from alimi.errors import StoreReadOnly
 from alimi.model import Retention, now_ms
 from alimi.stores.postgres import PostgresStore
 from alimi.testing.stores.harness import FullStore, audit, do, event, ids, read, settle
 from tests.stores.test_postgres import PostgresConformance
 from tests.support.pgbouncer import POOL, PgBouncer
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresServer, Standby
 from tests.support.real_servers import Databases
 from tests.support.tcp_proxy import TcpProxy
 
@@ -126,3 +127,30 @@ async def test_a_pooler_that_prepares_is_taken_at_its_word(pooled_url: str) -> N
     await store.open()
     assert not store._target.is_bracketed
     await store.close()
+
+
+async def test_a_pooler_that_was_led_to_a_standby(block: str) -> None:
+    """Its clients' connections stay, so it is found out at the next call; then it is promoted."""
+    with (
+        PostgresServer() as primary,
+        Standby(primary) as standby,
+        TcpProxy(primary.port) as way,
+        PgBouncer(block, way.port) as pooler,
+    ):
+        store = PostgresStore(pooler.url(primary.create_database()))
+        await store.migrate()
+        await store.open()
+        await store.append([event()])
+        await settle(store)
+        await asyncio.to_thread(standby.catch_up)
+        way.target = standby.port
+        way.cut()
+        for verb in (read(store), store.append([event()]), store.apply(10), store.waiting()):
+            with pytest.raises(StoreReadOnly):
+                await verb
+        await asyncio.to_thread(standby.promote)
+        await store.append([event()])
+        await settle(store)
+        assert len(await ids(store)) == 2
+        await audit(store)
+        await store.close()
