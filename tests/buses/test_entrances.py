@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,42 +14,14 @@ from alimi.addresses import digest, namespace, parse
 from alimi.backends import bus_factory
 from alimi.buses.nats import make as make_nats
 from alimi.buses.postgres import make as make_postgres
-from alimi.buses.valkey import make as make_valkey
 from alimi.carrier import Carrier, Patience
 from alimi.metrics import Metrics
 from alimi.stores.postgres.target import Target
-from alimi.testing.buses.harness import Node
+from tests.buses.harness import connected, refused
 from tests.support.nats import NatsServer
-from tests.support.valkey import ValkeyServer
 
 CERTIFICATE = Path(__file__).parent.parent / "fast" / "test_only_certificate.pem"
 SQLITE = "sqlite:///app.db"
-
-
-@pytest.fixture
-async def opened() -> AsyncIterator[Any]:
-    """Opens nodes on buses and closes them."""
-    made: list[Carrier] = []
-
-    async def open_node(bus: Carrier) -> Node:
-        made.append(bus)
-        node = Node(bus)
-        await node.open()
-        return node
-
-    yield open_node
-    for each in made:
-        await each.close()
-
-
-async def connected(node: Node) -> None:
-    """Soon: on a busy machine a first attempt may take longer than it is given."""
-    await node.until(lambda: node.bus.trouble is None)
-
-
-async def refused(node: Node, because: str) -> None:
-    """The operator reads this, at the first attempt or a later one."""
-    await node.until(lambda: because in (node.bus.trouble or ""))
 
 
 @pytest.mark.parametrize(
@@ -62,6 +33,10 @@ async def refused(node: Node, because: str) -> None:
         ("valkey://host?db=3", "has no option db"),
         ("valkey://host?ca=ca.pem", "write valkeys://"),
         ("nats://host?prefix=a.b", "1 to 32 letters"),
+        ("valkey://host/shop", "no path"),
+        ("valkey://user:12/3@host", "a slash in a password is written %2F"),
+        ("nats://user:p?w@host", "%3F for a question mark"),
+        ("nats://host?creds=user.creds", "has no option creds"),
         ("nats://host?ca=/nowhere.pem", "cannot be read"),
         ("postgres", "give a postgresql:// URL"),
     ],
@@ -102,6 +77,7 @@ def test_a_url_names_servers_users_and_files() -> None:
     assert address.hosts == (("a", 1), ("b", 4222), ("::1", 3))
     assert (address.user, address.password) == ("u@", "p:")
     assert "p:" not in repr(address)
+    assert parse("redis://:%2F%2C%3F%23%25@a:1/7,b:2/0", port=6379).password == "/,?#%"
     assert namespace(address.options, "identity") == "shop"
     assert namespace({}, "one") != namespace({}, "another")
     assert digest("to", "a") != digest("toa", "")
@@ -139,15 +115,6 @@ async def test_nats_encrypts(opened: Any) -> None:
         await two.until_it_hears(one, "2")
         for stranger in (url, server.url.replace("127.0.0.1", "localhost")):  # also unasked
             await refused(await opened(make_nats(stranger, "x", Metrics())), "verify failed")
-
-
-async def test_valkey_asks_for_a_password(opened: Any) -> None:
-    """With it all is well; without, it is said and nothing is raised."""
-    with ValkeyServer() as server:
-        server.ask("CONFIG SET requirepass secret")
-        right = server.url.replace("//", "//:secret@")
-        await connected(await opened(make_valkey(right, "x", Metrics())))
-        await refused(await opened(make_valkey(server.url, "x", Metrics())), "NOAUTH")
 
 
 async def test_nats_turns_to_another_server(opened: Any) -> None:
