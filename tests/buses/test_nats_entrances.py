@@ -56,6 +56,9 @@ async def test_a_right_that_is_missing_leaves_nobody_deaf_or_dumb(
             await one.bus.publish([Hint("anna", 1)])
         await refused(one, f"Permissions Violation for {what}")
         assert one.lost > 0
+        # Also who has nothing to say yet.
+        three = await opened(bus(server, "alimi:the-password"))
+        await refused(three, f"Permissions Violation for {what}")
         server.reload(RIGHTS)
         await two.until_it_hears(one, "anna")
 
