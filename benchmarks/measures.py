@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import machine
+from benchmarks.arrivals import fire_all, noted
 from benchmarks.asking import Line, post, volley
 from benchmarks.entrants import Entrant
 from benchmarks.many import measures as many
@@ -24,7 +25,8 @@ from benchmarks.sizes import Figures, Size, percentiles
 _WARM = 5
 #: Streams that are opened before memory and CPU are counted.
 _EARLY = 100
-_STAMP = re.compile(rb'"n": ?(\d+), ?"at": ?([\d.]+)')
+#: After so many seconds without any more of it, the rest of a burst is lost.
+_LOST = 10
 _ID = re.compile(rb"id: ?(\S+)")
 
 
@@ -52,7 +54,7 @@ def fan_out(entrant: Entrant, folder: Path, size: Size) -> Figures:
         singly = size.streams * size.events / (server.cpu() - cpu)
         cpu, before, wanted = server.cpu(), readers.count, size.streams * size.burst
         done = entrant.fire(line, size.burst, 1, "&burst=1")
-        came = readers.wait(before + wanted, patience=2) - before
+        came = readers.wait(before + wanted, patience=_LOST) - before
         done()
         figures = {
             "B1 deliveries per CPU-second": singly,
@@ -69,7 +71,7 @@ def _one_by_one(entrant: Entrant, readers: Readers, line: Line, streams: int, ev
     for _ in range(events):
         target = readers.count + streams
         done = entrant.fire(line, 1, 1)
-        if readers.wait(target, patience=5) < target:
+        if readers.wait(target) < target:
             raise RuntimeError(f"{entrant.name}: {target - readers.count} deliveries are missing")
         done()
 
@@ -101,42 +103,27 @@ def _crowd(entrant: Entrant, folder: Path, streams: int, events: int) -> Figures
             "B8 CPU per new stream, µs": (server.cpu() - cpu) / streams * 1e6,
             "B8 new streams per second": streams / took,
         }
-        _fire_all(entrant, readers, line, streams, _WARM)
+        fire_all(entrant, readers, line, streams, _WARM)
         cpu = server.cpu()
-        _fire_all(entrant, readers, line, streams, events)
+        fire_all(entrant, readers, line, streams, events)
         figures["B3 CPU per event to one of them, µs"] = (server.cpu() - cpu) / events * 1e6
         readers.close()
         line.close()
     return figures
 
 
-def _fire_all(entrant: Entrant, readers: Readers, line: Line, of: int, events: int) -> None:
-    """Events one after another, each to another recipient."""
-    target = readers.count + events
-    done = entrant.fire(line, events, of)
-    if readers.wait(target, patience=10) < target:
-        raise RuntimeError(f"{entrant.name}: {target - readers.count} events are missing")
-    done()
-
-
 def latency(entrant: Entrant, folder: Path, size: Size) -> Figures:
     """B6: to the bytes at the client at a steady rate; from the call, and from the commit."""
     recipients, count = min(100, size.streams), size.paced
-    arrivals: list[tuple[int, float, float]] = []
-
-    def note(data: bytes) -> None:
-        now = machine.now()
-        arrivals.extend((int(number), float(at), now) for number, at in _STAMP.findall(data))
-
     with _open(entrant, folder, list(range(recipients))) as (_, readers, line):
-        _fire_all(entrant, readers, line, recipients, _WARM)
-        readers.on_data = note
+        fire_all(entrant, readers, line, recipients, _WARM)
+        arrivals = noted(readers)
         done = entrant.fire(line, count, recipients, f"&rate={size.rate}")
-        readers.wait(readers.count + count, patience=5)
+        readers.wait(readers.count + count)
         committed = msgspec.json.decode(done()) if entrant.durable else None
-    figures = percentiles("B6 call", [now - at for _, at, now in arrivals])
+    figures = percentiles("B6 call", [each.came - each.fired for each in arrivals])
     if committed is not None:
-        waits = [max(0.0, now - committed[number]) for number, _, now in arrivals]
+        waits = [max(0.0, each.came - committed[each.number]) for each in arrivals]
         figures |= percentiles("B6 commit", waits)
     return figures
 
@@ -217,7 +204,7 @@ def _storm(
     reads, cpu, started = _metric(line, "alimi_store_reads_total"), server.cpu(), machine.now()
     requests = [entrant.opening(index, cursor) for index, cursor in enumerate(asked)]
     readers.open(requests, entrant.ready)
-    count = readers.wait(missed * len(asked), patience=10)
+    count = readers.wait(missed * len(asked))
     took, cpu = machine.now() - started, server.cpu() - cpu
     reads = _metric(line, "alimi_store_reads_total") - reads
     if count != missed * len(asked):

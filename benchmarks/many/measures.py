@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import statistics
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from alimi.backends import open_store
 from alimi.kinds import Kind
 from alimi.settings import Settings
 from benchmarks import machine
+from benchmarks.arrivals import fire_all, noted
 from benchmarks.asking import Line, get
 from benchmarks.entrants import ALIMI, Entrant
 from benchmarks.many import site
@@ -29,7 +29,6 @@ from benchmarks.process import Process
 from benchmarks.readers import Readers
 from benchmarks.sizes import Figures, Size, percentiles
 
-_STAMP = re.compile(rb'"n": ?(\d+), ?"at": ?([\d.]+)')
 #: Pairs of rates that a ratio is the median of: neighbours in time, on a shared machine.
 _PAIRS = 3
 _KIND = Kind("bench", category="bench", texts={"en": "Hello"})
@@ -118,33 +117,19 @@ def across(entrant: Entrant, folder: Path, size: Size) -> Figures:
 
 def _paced(what: str, writer: Process, reader: Process, size: Size) -> Figures:
     recipients, count = min(100, size.streams), size.paced
-    arrivals: list[tuple[int, float]] = []
-
-    def note(data: bytes) -> None:
-        now = machine.now()
-        arrivals.extend((int(number), now) for number, _ in _STAMP.findall(data))
-
     readers, line = Readers(reader.port), Line(writer.port)
     readers.open([ALIMI.opening(each) for each in range(recipients)], ALIMI.ready)
-    _fire(readers, line, recipients, recipients)
-    readers.on_data = note
+    fire_all(ALIMI, readers, line, recipients, recipients)
+    arrivals = noted(readers)
     line.send(get(f"/fire?n={count}&of={recipients}&rate={size.rate}"))
-    readers.wait(readers.count + count, patience=15)
+    readers.wait(readers.count + count)
     committed = msgspec.json.decode(line.answer(), type=list[float])
     readers.close()
     line.close()
     if len(arrivals) != count:
         raise RuntimeError(f"{what}: {len(arrivals)} of {count} arrived")
-    waits = [max(0.0, now - committed[number]) for number, now in arrivals]
+    waits = [max(0.0, each.came - committed[each.number]) for each in arrivals]
     return percentiles(f"{what}, commit", waits)
-
-
-def _fire(readers: Readers, line: Line, recipients: int, events: int) -> None:
-    target = readers.count + events
-    line.send(get(f"/fire?n={events}&of={recipients}"))
-    if readers.wait(target, patience=15) < target:
-        raise RuntimeError(f"{target - readers.count} events are missing")
-    line.answer()
 
 
 def failover(entrant: Entrant, folder: Path, size: Size) -> Figures:
@@ -181,7 +166,7 @@ def _kill(dies: Process, readers: Readers, url: str) -> float:
         dies.kill()
         killed = machine.now()
         connection.commit()
-    if readers.wait(before + 1, patience=30) < before + 1:
+    if readers.wait(before + 1) < before + 1:
         raise RuntimeError("the event did not come")
     line.close()
     return machine.now() - killed
@@ -200,6 +185,6 @@ def _apply_silently(readers: Readers, url: str) -> float:
         return machine.now()
 
     before, began = readers.count, asyncio.run(apply())
-    if readers.wait(before + 1, patience=30) < before + 1:
+    if readers.wait(before + 1) < before + 1:
         raise RuntimeError("the event did not come")
     return machine.now() - began
