@@ -148,7 +148,12 @@ def application(
             return
         path = scope["path"]
         if path.startswith("/stream/"):
-            await bench.alimi.stream(scope, path[8:])(scope, receive, send)
+
+            async def who() -> str:
+                return str(path[8:])
+
+            response = bench.alimi.stream(scope, path[8:], ask_again=who)
+            await response(scope, receive, send)
         elif path.startswith("/api/"):
             await bench.api({**scope, "root_path": "/api"}, receive, send)
         else:

@@ -199,20 +199,23 @@ class Alimi:
         request: Any,
         recipient: object,
         *,
-        ask_again: Callable[[], Awaitable[object]] | None = None,
+        ask_again: Callable[[], Awaitable[object]],
         asked_at: float = -math.inf,
     ) -> Any:
         """An ASGI response with the recipient's stream, for a route of the application's own.
 
-        The caller has checked that this reader may see this inbox.  `ask_again()` answers as `who`
-        does whether that is still so; it is asked once more when the stream has begun to hear of
-        hang-ups, for a log-out may have come in between.  Where nothing was missed since `asked_at`
-        (the loop's time before the check, in seconds) it is spared.
+        The caller has checked that this reader may see this inbox.  `ask_again`, an async function
+        without parameters, answers as `who` does whether that is still so; it is asked once more
+        when the stream has begun to hear of hang-ups, for a log-out may have come in between (G7).
+        Where nothing was missed since `asked_at` (the loop's time before the check, in seconds) it
+        is spared.
         """
         identity = Identity.of(recipient)
         if identity is None:
             raise InvalidInput("a stream needs a recipient")
-        again = None if ask_again is None else Again(ask_again, asked_at)
+        if not callable(ask_again):
+            raise InvalidInput("ask_again is an async function that answers as who does")
+        again = Again(ask_again, asked_at)
         return backends.response_for(request, StreamResponse(self._hub, identity, again))
 
     # -- life ---------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class StreamResponse:
         self,
         hub: Callable[[], Awaitable[Hub]],
         identity: Identity,
-        again: Again | None = None,
+        again: Again,
     ) -> None:
         self._hub = hub
         self._identity = identity

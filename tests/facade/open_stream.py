@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from alimi import Alimi, BoundKind
@@ -19,7 +20,13 @@ def assigned(alimi: Alimi) -> BoundKind:
 class OpenStream:
     """The ASGI side of one stream."""
 
-    def __init__(self, alimi: Alimi, identity: object, **headers: str) -> None:
+    def __init__(
+        self,
+        alimi: Alimi,
+        identity: object,
+        ask_again: Callable[[], Awaitable[object]] | None = None,
+        **headers: str,
+    ) -> None:
         self.reader = Reader()
         self.status: int | None = None
         self.headers: dict[bytes, bytes] = {}
@@ -31,8 +38,13 @@ class OpenStream:
             "query_string": headers.pop("query", "").encode(),
             "headers": [(key.replace("_", "-").encode(), v.encode()) for key, v in headers.items()],
         }
+
+        async def still_the_same() -> object:
+            return identity
+
+        ask_again = ask_again or still_the_same
         self.task = asyncio.create_task(
-            alimi.stream(scope, identity)(scope, self._receive, self._send)
+            alimi.stream(scope, identity, ask_again=ask_again)(scope, self._receive, self._send)
         )
 
     async def _receive(self) -> dict[str, Any]:

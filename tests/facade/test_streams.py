@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,31 @@ async def test_g8_readers_that_come_again_and_again_do_not_fill_the_log(
         stream = OpenStream(broken, 2)
         await stream.until(lambda reader: reader.said_bye == "unavailable")
     assert len([each for each in caplog.records if "cannot begin" in each.getMessage()]) == 1
+
+
+async def test_g7_a_log_out_before_an_own_route_opens_its_stream(alimi: Alimi) -> None:
+    """G7: after the route's own check, and before the stream hears of hang-ups."""
+    await alimi.start()
+    logged_in: set[str] = set()
+
+    async def whose() -> Identity | None:
+        return Identity("2", session="phone") if "phone" in logged_in else None
+
+    await alimi.end_streams(2, session="phone")
+    late = OpenStream(alimi, Identity("2", session="phone"), whose)
+    reader = await late.until(lambda reader: reader.said_bye == "hangup")
+    assert [name for name, _, _ in reader.events] == ["bye"]
+    logged_in.add("phone")
+    again = OpenStream(alimi, Identity("2", session="phone"), whose)
+    await again.until(lambda reader: reader.cursor)
+    await again.leave()
+
+
+@pytest.mark.parametrize("wrong", [{}, {"ask_again": None}, {"ask_again": "2"}])
+async def test_g7_a_stream_without_a_second_question_is_refused(alimi: Alimi, wrong: Any) -> None:
+    """G7: nobody has an own route that a log-out may pass by."""
+    with pytest.raises((TypeError, InvalidInput), match="ask_again"):
+        alimi.stream({}, 2, **wrong)
 
 
 async def test_the_header_wins_over_the_query(alimi: Alimi) -> None:

@@ -283,7 +283,10 @@ async def site(
     made = Alimi(folder / "alimi.db", settings=Settings(**settings))
 
     async def stream(request: Request) -> Any:
-        return made.stream(request, request.query_params.get("u", "2"))
+        async def who() -> str:
+            return request.query_params.get("u", "2")
+
+        return made.stream(request, await who(), ask_again=who)
 
     async def short(request: Request) -> PlainTextResponse:
         return PlainTextResponse((await request.body()).decode() or "short")

@@ -108,8 +108,12 @@ class App:
         elif scope["path"] == "/sse":
             # Without the server's offer of its socket: this route goes the plain ASGI way.
             plain = {**scope, "extensions": {}}
-            user = who(Request(scope)) or ""
-            await self.alimi.stream(plain, user)(plain, receive, send)
+
+            async def ask() -> str:
+                return who(Request(scope)) or ""
+
+            response = self.alimi.stream(plain, await ask(), ask_again=ask)
+            await response(plain, receive, send)
         elif scope["path"] == "/page":
             await _answer(send, PAGE, b"text/html")
         else:

@@ -3,6 +3,7 @@
 A line with an ignore is a mistake that must stay one: mypy reports an ignore that is not needed.
 """
 
+from functools import partial
 from typing import assert_type
 
 from fastapi import FastAPI, Request, Response
@@ -57,7 +58,7 @@ async def read() -> None:
 
 async def sse(request: Request) -> Response:
     """The stream in a route of the application's own."""
-    response: Response = alimi.stream(request, 2)
+    response: Response = alimi.stream(request, 2, ask_again=partial(who, request))
     return response
 
 
@@ -68,4 +69,5 @@ async def mistakes(session: Session) -> None:
     assigned.record(to=2)  # type: ignore[call-arg]
     alimi.kind("card.moved", text={"en": "Moved."})  # type: ignore[call-arg]
     alimi.kind("card.moved", category="cards", text="Moved.")  # type: ignore[arg-type]
+    alimi.stream(object(), 2)  # type: ignore[call-arg]
     assigned.notify(to=2, within=session)  # type: ignore[unused-coroutine]
