@@ -10,7 +10,7 @@ from hypothesis import settings
 # Failures inside the shipped suites are shown like failures in our own tests; before any import.
 pytest.register_assert_rewrite("alimi.testing")
 
-pytest_plugins = ["tests.support.real_servers"]
+pytest_plugins = ["tests.support.left_out", "tests.support.real_servers"]
 
 # Whoever runs us in the background has us ignore Ctrl-C, and our children would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,7 +1,6 @@
 """Loops that buses run on: asyncio's everywhere, uvloop's where a test is about that.
 
-And Redis beside Valkey where the two may differ.  Where it is not installed its tests are left out
-and a line says so; in CI they fail instead.
+And Redis beside Valkey where the two may differ.
 """
 
 import asyncio
@@ -14,10 +13,10 @@ import uvloop
 
 from alimi.carrier import Carrier
 from alimi.testing.buses.harness import Node
+from tests.support.left_out import leave_out
 from tests.support.valkey import KINDS, REDIS, ValkeyServer
 
 Opened = Callable[[Carrier], Awaitable[Node]]
-LEFT_OUT = pytest.StashKey[bool]()
 Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
 
@@ -62,21 +61,10 @@ def redis(request: pytest.FixtureRequest) -> type[ValkeyServer]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what needs a server that is not here."""
-    if shutil.which(REDIS) or os.environ.get("CI"):
-        return
-    left_out = [item for item in items if _needs_redis(item)]
-    if left_out:
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
-        config.stash[LEFT_OUT] = True
+    """Leave out what needs a server that is not here; in CI it fails instead."""
+    if not shutil.which(REDIS) and not os.environ.get("CI"):
+        leave_out(config, items, lambda item: REDIS if _needs_redis(item) else None)
 
 
 def _needs_redis(item: pytest.Item) -> bool:
     return hasattr(item, "callspec") and "redis" in item.callspec.params.values()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out."""
-    if LEFT_OUT in terminalreporter.config.stash:
-        terminalreporter.write_line(f"tests/buses: left out, not here: {REDIS}")

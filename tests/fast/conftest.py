@@ -10,9 +10,9 @@ import uvloop
 from alimi.uring import Ring
 from tests.fast.site import SERVERS, Server
 from tests.fast.test_proxies import PROXIES, installed
+from tests.support.left_out import leave_out
 
 CI = bool(os.environ.get("CI"))
-LEFT_OUT = pytest.StashKey[str]()
 Loops = Mapping[str, Callable[[], asyncio.AbstractEventLoop]]
 
 
@@ -41,11 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what needs a proxy that is not here, or an io_uring that is forbidden."""
     away = {name for name in PROXIES if not installed(name)} - set(PROXIES if CI else ())
     away |= {"io_uring"} - _offered()
-    left_out = [item for item in items if _needed_by(item) in away]
-    if left_out:
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
-        config.stash[LEFT_OUT] = f"left out, not here: {', '.join(sorted(away))}"
+    leave_out(config, items, lambda item: name if (name := _needed_by(item)) in away else None)
 
 
 def _offered() -> set[str]:
@@ -57,13 +53,7 @@ def _offered() -> set[str]:
     return {"io_uring"}
 
 
-def _needed_by(item: pytest.Item) -> object:
+def _needed_by(item: pytest.Item) -> str | None:
     if "ring" in getattr(item, "fixturenames", ()):
         return "io_uring"
     return item.callspec.params.get("proxy_name") if hasattr(item, "callspec") else None
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out."""
-    if LEFT_OUT in terminalreporter.config.stash:
-        terminalreporter.write_line(f"tests/fast: {terminalreporter.config.stash[LEFT_OUT]}")

@@ -10,28 +10,17 @@ import pytest
 
 from tests.docs import pages
 from tests.fast.test_proxies import installed
+from tests.support.left_out import leave_out
 from tests.support.pgbouncer import PgBouncer
 from tests.support.postgres import PostgresServer
 
 HERE = Path(__file__).parent
-LEFT_OUT = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out this folder's tests."""
-    if installed("pgbouncer") or os.environ.get("CI"):
-        return
-    left_out = [item for item in items if HERE in item.path.parents]
-    if left_out:
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
-        config.stash[LEFT_OUT] = True
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out."""
-    if LEFT_OUT in terminalreporter.config.stash:
-        terminalreporter.write_line("tests/pooled: left out, pgbouncer is not installed here")
+    if not installed("pgbouncer") and not os.environ.get("CI"):
+        leave_out(config, items, lambda item: "pgbouncer" if HERE in item.path.parents else None)
 
 
 @pytest.fixture(scope="session")
