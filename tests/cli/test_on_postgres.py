@@ -91,6 +91,8 @@ def test_what_a_newcomer_gets_wrong_is_told_with_what_to_do(
     """Host, port, database, user, rights, spelling: one line, and what to do."""
     postgres_server.execute("DROP ROLE IF EXISTS lodger")
     postgres_server.execute("CREATE ROLE lodger LOGIN")
+    database = empty_postgres.rpartition("/")[2]  # up to PostgreSQL 14 everybody may create there
+    postgres_server.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC", database=database)
     port = str(postgres_server.port)
     mistakes = {
         empty_postgres.replace(port, "1"): "start the server, or check the host and port",
@@ -100,8 +102,8 @@ def test_what_a_newcomer_gets_wrong_is_told_with_what_to_do(
         empty_postgres.replace("alimi@", "lodger@"): "grant the rights that docs/postgres.md lists",
         "postgresql://[::1": "write postgresql://user:password@host/name",
     }
-    for database, advice in mistakes.items():
-        assert advice in terminal.complaint("migrate", "--db", database), database
+    for address, advice in mistakes.items():
+        assert advice in terminal.complaint("migrate", "--db", address), address
     terminal.ok("migrate", "--db", empty_postgres)
     lodger = empty_postgres.replace("alimi@", "lodger@")
     for command in (("serve", "--port", "0"), ("notify", "2", "--text", "x"), ("epoch",)):
