@@ -184,6 +184,17 @@ test("a stream that is lost is given ten seconds to come back", limit, async () 
   await state("polling");
 });
 
+test("an answer after an outage wakes the stream, which need not wait any longer", limit, async () => {
+  const { look, answers, state, streams } = await held();
+  streams[0].writeHead(503, { "retry-after": "600" }).end();
+  await state("retry");
+  look(11);
+  await answers(1);
+  while (streams.length < 2) await new Promise(setImmediate);
+  stream(streams[1]);
+  await state("live");
+});
+
 test("stream and question share one request for fresh credentials", limit, async () => {
   const server = await serve((question, answer) => {
     if (question.headers.authorization !== "Bearer new") return void answer.writeHead(401).end();

@@ -90,7 +90,7 @@ export default (bell) => {
     if (image) context.drawImage(image, 0, 0, SIZE, SIZE);
     const { backgroundColor, color } = getComputedStyle(bell.badge);
     const dot = bell.getAttribute("badge") === "dot";
-    const radius = dot ? SIZE * 0.2 : SIZE * 0.32;
+    const radius = SIZE * (dot ? 0.25 : 0.36);
     const at = SIZE - radius;
     context.fillStyle = backgroundColor;
     context.beginPath();

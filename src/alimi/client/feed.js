@@ -130,10 +130,12 @@ export class Feed {
       }
       if (more > 0) stream.cursor = cursor;
       this.post(this.#snap());
+      // A server that answers again may take streams again.
+      if (!this.#polls) stream.poke();
       this.#asked(true);
     } catch (problem) {
       if (problem instanceof Problem && ENDS[problem.status]) return this.#leave();
-      this.#asked(false);
+      if (this.#lost) this.#asked(false);
     }
   }
 
