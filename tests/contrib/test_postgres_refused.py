@@ -49,11 +49,39 @@ def test_g2_recorded_where_no_loop_ever_ran(site: Site) -> None:
 
 async def test_a_store_elsewhere_is_asked_for_again(site: Site) -> None:
     """A store whose database was made anew under its name is known again after one refusal."""
-    site.ask("UPDATE alimi_meta SET value = 'another' WHERE name = 'store'")
+    site.ask("SELECT alimi_renew_store()")
     with psycopg.connect(site.url) as connection:
         with pytest.raises(ForeignDatabase):
             record_sync(connection, site.store)
         record_sync(connection, site.store)
+    assert site.recorded() == NEWS
+
+
+@pytest.mark.parametrize("way", ["asyncpg Connection", "psycopg Connection", "psycopg Session",
+                                 "asyncpg AsyncSession"])  # fmt: skip
+async def test_another_store_is_noticed_by_plans_that_are_kept(way: str, site: Site) -> None:
+    """Whoever has recorded for long, and whose snapshot is older than the store, is refused too."""
+    async with opened(way, site.url) as app:
+        for _ in range(12):  # then a driver has it prepared, and the server has one plan for all
+            await record(app.within, site.store)
+        await app.end("commit")
+        await app.execute("BEGIN")  # a driver that has begun hears that it has
+        await app.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        await app.execute("SELECT FROM pg_class LIMIT 1")
+        site.ask("SELECT alimi_renew_store()")
+        with pytest.raises(ForeignDatabase):
+            await record(app.within, site.store)
+        await app.end("commit")
+    assert site.recorded() == NEWS * 12
+
+
+async def test_another_store_waits_for_who_records(site: Site) -> None:
+    """What was recorded under the old one is committed before there is another."""
+    with psycopg.connect(site.url) as connection, psycopg.connect(site.url) as other:
+        record_sync(connection, site.store)
+        other.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            other.execute("SELECT alimi_renew_store()")
     assert site.recorded() == NEWS
 
 
@@ -86,21 +114,21 @@ def outsider(site: Site) -> Iterator[str]:
 
 @pytest.mark.parametrize("way", ["asyncpg Connection", "psycopg Connection", "psycopg Session",
                                  "asyncpg AsyncSession"])  # fmt: skip
-@pytest.mark.parametrize("has", ["nothing", "INSERT ON alimi_outbox", "SELECT ON alimi_meta"])
+@pytest.mark.parametrize("has", ["nothing", "INSERT ON alimi_outbox"])
 async def test_missing_rights_are_named(way: str, has: str, site: Site, outsider: str) -> None:
     """A role that may not record is told what to grant it, whatever the driver raised."""
     if has != "nothing":
         site.ask(f"GRANT {has} TO {outsider}")
+        site.ask("REVOKE EXECUTE ON FUNCTION alimi_store FROM public")
     async with opened(way, site.url) as app:
         await app.execute(f"SET ROLE {outsider}")
-        with pytest.raises(StoreError, match=r"GRANT INSERT ON alimi_outbox .* ON alimi_meta"):
+        with pytest.raises(StoreError, match=r"GRANT INSERT ON alimi_outbox .* alimi_store"):
             await record(app.within, site.store)
 
 
 async def test_the_rights_that_are_named_suffice(site: Site, outsider: str) -> None:
     """What the sentence says to grant is all that recording needs."""
     site.ask(f"GRANT INSERT ON alimi_outbox TO {outsider}")
-    site.ask(f"GRANT SELECT ON alimi_meta TO {outsider}")
     several = [ASSIGNED.event(to=to, object=1, key=f"k{to}") for to in (2, 3)]
     async with opened("asyncpg Connection", site.url) as app:
         await app.execute(f"SET ROLE {outsider}")

@@ -24,8 +24,8 @@ _CODES = ("sqlstate", "pgcode")
 _UNDEFINED_TABLE = "42P01"
 _INSUFFICIENT_PRIVILEGE = "42501"
 _NO_RIGHTS = (
-    "the role of this connection may not record: GRANT INSERT ON alimi_outbox and GRANT SELECT ON "
-    "alimi_meta to it (docs/postgres-sql.md)"
+    "the role of this connection may not record: GRANT INSERT ON alimi_outbox to it, and GRANT "
+    "EXECUTE ON FUNCTION alimi_store where that is not everybody's (docs/postgres-sql.md)"
 )
 
 

@@ -9,15 +9,14 @@ CREATE TABLE alimi_migrations (
 );
 
 -- epoch: the store's identity as the database keeps it; see epoch.py for what is added.
--- partitions: into how many parts recipients are hashed.  store: tells this store from another.
+-- partitions: into how many parts recipients are hashed.
 CREATE TABLE alimi_meta (
     name text PRIMARY KEY,
     value text NOT NULL
 );
 
 INSERT INTO alimi_meta (name, value) VALUES
-    ('epoch', replace(gen_random_uuid()::text, '-', '')), ('partitions', '1'),
-    ('store', gen_random_uuid()::text);
+    ('epoch', replace(gen_random_uuid()::text, '-', '')), ('partitions', '1');
 
 -- What was committed and not yet applied, in order of txid and seq.  Lane 1 is the bulk lane: an
 -- event to very many is written as several rows, each with its own recipients; the first says by
@@ -132,6 +131,21 @@ CREATE TABLE alimi_dead_letters (
     failed_at bigint NOT NULL
 );
 
+-- From now on this is another store than before, says alimi_store().  That is a function and no row:
+-- its answer is a constant in the plan of a statement, and to replace it makes the plan void, which
+-- each transaction notices, whatever its snapshot.
+CREATE FUNCTION alimi_renew_store() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    LOCK TABLE alimi_outbox IN ACCESS EXCLUSIVE MODE;
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s.alimi_store() RETURNS text LANGUAGE sql STABLE'
+        ' AS %L',
+        (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = 'alimi_outbox'::regclass),
+        format('SELECT %L::text', gen_random_uuid()));
+END
+$$;
+
+SELECT alimi_renew_store();
+
 -- Who this server is, beyond what is stored: its system identifier, where an ordinary role may ask
 -- for it, and its timeline.
 CREATE FUNCTION alimi_server() RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -139,12 +153,12 @@ DECLARE
     system text := '';
     timeline text := 'standby';
 BEGIN
-    IF has_function_privilege('pg_control_system()', 'EXECUTE') THEN
-        SELECT to_hex(system_identifier) INTO system FROM pg_control_system();
+    IF has_function_privilege('pg_control_system()'::regprocedure, 'EXECUTE') THEN
+        system := to_hex((pg_control_system()).system_identifier);
     END IF;
     IF NOT pg_is_in_recovery()
-        AND has_function_privilege('pg_current_wal_lsn()', 'EXECUTE')
-        AND has_function_privilege('pg_walfile_name(pg_lsn)', 'EXECUTE')
+        AND has_function_privilege('pg_current_wal_lsn()'::regprocedure, 'EXECUTE')
+        AND has_function_privilege('pg_walfile_name(pg_lsn)'::regprocedure, 'EXECUTE')
     THEN
         timeline := ltrim(left(pg_walfile_name(pg_current_wal_lsn()), 8), '0');
     END IF;
@@ -155,7 +169,9 @@ $$;
 -- Which life of the server this is.  After a crash, be it of one backend, the id of a transaction
 -- that had not reached the log is given again to another; statistics begin anew with each recovery.
 -- As numbers, which no session's time zone changes.
-CREATE FUNCTION alimi_life() RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT concat_ws(' ', alimi_server(), extract(epoch FROM pg_postmaster_start_time()),
-        extract(epoch FROM stats_reset)) FROM pg_stat_bgwriter
+CREATE FUNCTION alimi_life() RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN concat_ws(' ', alimi_server(), extract(epoch FROM pg_postmaster_start_time()),
+        extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()));
+END
 $$;

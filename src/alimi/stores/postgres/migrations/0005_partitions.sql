@@ -27,7 +27,7 @@ BEGIN
     END IF;
     UPDATE alimi_meta SET value = p_parts WHERE name = 'partitions';
     -- Who has run on, unseen, is refused once in its transactions, and asks anew.
-    UPDATE alimi_meta SET value = gen_random_uuid() WHERE name = 'store';
+    PERFORM alimi_renew_store();
 END
 $$;
 

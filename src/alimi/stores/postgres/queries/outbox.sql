@@ -1,13 +1,13 @@
 -- name: record
 -- The one INSERT of an application's transaction; takes no lock on any inbox.  No row comes back
--- when the transaction is on another database than the store's.
+-- when the transaction is on another database than the store's: all but the database's name is a
+-- constant in the plan, see alimi_renew_store().
 INSERT INTO alimi_outbox (part, lane, size, rest, type, event_id, key, fingerprint, recorded_at,
     recipients, kind, category, about, created_at, expires_at, content, checked)
 SELECT $1::smallint, $2::smallint, $3::integer, $4::integer, $5::text, $6::text, $7::text, $8::text,
     $9::bigint, string_to_array($10::text, chr(31)), $11::text, $12::text, $13::text, $14::bigint,
     $15::bigint, $16::text::json, true
-FROM alimi_meta AS m
-WHERE m.name = 'store' AND m.value || '/' || current_database() || '/' || m.tableoid = $17::text
+WHERE alimi_store() || '/' || 'alimi_outbox'::regclass::oid || '/' || current_database() = $17::text
 RETURNING 1;
 
 -- name: record_several
@@ -22,8 +22,8 @@ FROM ROWS FROM (json_to_recordset($1::text::json) AS (part smallint, lane smalli
         recipients text, kind text, category text, about text, created_at bigint, expires_at bigint,
         content text)) WITH ORDINALITY
     AS r (part, lane, size, rest, type, event_id, key, fingerprint, recorded_at, recipients, kind,
-        category, about, created_at, expires_at, content, n), alimi_meta AS m
-WHERE m.name = 'store' AND m.value || '/' || current_database() || '/' || m.tableoid = $2::text
+        category, about, created_at, expires_at, content, n)
+WHERE alimi_store() || '/' || 'alimi_outbox'::regclass::oid || '/' || current_database() = $2::text
 ORDER BY r.n
 RETURNING 1;
 

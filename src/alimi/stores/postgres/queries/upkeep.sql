@@ -27,9 +27,9 @@ SELECT value FROM alimi_meta WHERE name = 'epoch';
 -- name: identity
 -- Which database this is, also beside copies of it on this server or another, and into how many
 -- partitions its recipients are hashed.
-SELECT m.value || '/' || current_database() || '/' || m.tableoid,
-    (SELECT value::integer FROM alimi_meta WHERE name = 'partitions')
-FROM alimi_meta AS m WHERE m.name = 'store';
+SELECT alimi_store() || '/' || 'alimi_outbox'::regclass::oid || '/' || current_database(),
+    value::integer
+FROM alimi_meta WHERE name = 'partitions';
 
 -- name: is_empty
 SELECT NOT EXISTS (SELECT 1 FROM alimi_inboxes) AND NOT EXISTS (SELECT 1 FROM alimi_outbox);
