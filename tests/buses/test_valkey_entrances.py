@@ -164,11 +164,11 @@ async def test_a_sentinel_is_no_server(kind: Kind, opened: Opened) -> None:
 class Encrypted:
     """A server with a port for TLS, which asks for certificates as it does unless told."""
 
-    def __init__(self, redis: Kind) -> None:
+    def __init__(self, redis: Kind, *arguments: str) -> None:
         self.port = free_port()
         names = ("cert-file", "key-file", "ca-cert-file")
         files = [word for name in names for word in (f"--tls-{name}", str(CERTIFICATE))]
-        self.server = redis("--tls-port", str(self.port), *files)
+        self.server = redis("--tls-port", str(self.port), *files, *arguments)
 
     def bus(self, scheme: str, **options: Path) -> Carrier:
         query = "&".join(f"{name}={value}" for name, value in options.items())
@@ -192,6 +192,33 @@ async def test_an_encrypted_bus_works_with_certificates_both_ways(
         await connected(await opened(site.bus("valkeys", ca=CERTIFICATE)))
         site.port = server.port
         await refused(await opened(site.bus("rediss", **files)), "the server answers nothing")
+
+
+async def test_the_nodes_of_an_encrypted_cluster_show_the_name_in_the_url(
+    redis: Kind, opened: Opened
+) -> None:
+    """A cluster tells the numbers of its nodes, and its certificates hold names."""
+    # 127.0.0.2 is not in the certificate; localhost is.
+    settings = ("--cluster-enabled", "yes", "--tls-cluster", "yes",
+                "--cluster-announce-ip", "127.0.0.2", "--bind", "127.0.0.1 127.0.0.2")  # fmt: skip
+    low, high = Encrypted(redis, *settings), Encrypted(redis, *settings)
+    with low.server as first, high.server as second:
+        first.ask("CLUSTER ADDSLOTSRANGE 0 8191")
+        second.ask("CLUSTER ADDSLOTSRANGE 8192 16383")
+        second.ask("CLUSTER SET-CONFIG-EPOCH 2")
+        first.ask(f"CLUSTER MEET 127.0.0.2 {high.port} {second.cluster_port}")
+        await asyncio.to_thread(
+            wait_until,
+            lambda: all("cluster_state:ok" in each.ask("CLUSTER INFO") for each in (first, second)),
+            "the cluster",
+        )
+        files = {"ca": CERTIFICATE, "cert": CERTIFICATE, "key": CERTIFICATE}
+        one, two = [await opened(low.bus("rediss", **files)) for _ in range(2)]
+        names = [f"user {number}" for number in range(20)]
+        await two.bus.follow(names)
+        for name in names:
+            await two.until_it_hears(one, name)
+        assert one.lost == two.lost == 0
 
 
 async def test_entrances_end_with_the_test(kind: Kind, opened: Opened) -> None:
