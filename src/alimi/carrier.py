@@ -20,7 +20,7 @@ from typing import Protocol
 
 import msgspec
 
-from alimi.metrics import Metrics
+from alimi.metrics import BusDrop, BusWord, Metrics
 from alimi.model import BusMessage, HangUp, Hint, SignalTo
 from alimi.tasks import Tasks
 from alimi.telegrams import Look, Said
@@ -32,7 +32,9 @@ logger = logging.getLogger("alimi")
 _MOST_WAITING = 20_000
 #: Reasons of one outage that the log tells once.
 _MOST_NOTED = 100
-_WHAT = {Hint: "hint", SignalTo: "signal", HangUp: "hangup", Look: "look"}
+_WHAT: dict[type[Said], BusWord] = {
+    Hint: "hint", SignalTo: "signal", HangUp: "hangup", Look: "look",
+}  # fmt: skip
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -60,7 +62,7 @@ class Ears(Protocol):
     def heard(self, said: Said) -> None:
         """Another node said this."""
 
-    def dropped(self, reason: str, count: int = 1) -> None:
+    def dropped(self, reason: BusDrop, count: int = 1) -> None:
         """Something was not understood, or could not be sent."""
 
     def missed(self) -> None:
@@ -112,7 +114,7 @@ class Carrier:
         self._numbers = itertools.count()
         self._woken = asyncio.Event()
         self._tried = asyncio.Event()
-        self._tasks = Tasks(lambda task: metrics.task_failures.labels(task).inc())
+        self._tasks = Tasks(metrics.task_failed)
         self._closed = False
         #: Others may have missed something of ours and have not been told to look.
         self._owes_look = False
@@ -205,7 +207,7 @@ class Carrier:
             self._metrics.bus_received.labels(_WHAT[type(said)]).inc()
             self._tell(said)
 
-    def dropped(self, reason: str, count: int = 1) -> None:
+    def dropped(self, reason: BusDrop, count: int = 1) -> None:
         """Something was not understood, or could not be sent."""
         self._metrics.bus_dropped.labels(reason).inc(count)
 
@@ -244,7 +246,7 @@ class Carrier:
         self._fail("full")
         return False
 
-    def _fail(self, reason: str, count: int = 1) -> None:
+    def _fail(self, reason: BusDrop, count: int = 1) -> None:
         self.dropped(reason, count)
         self._owes_look = True
 

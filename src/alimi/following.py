@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from alimi.bus import Bus
 from alimi.heads import Heads
-from alimi.metrics import Metrics
+from alimi.metrics import LetGoReason, Metrics
 from alimi.settings import Settings
 
 
@@ -82,7 +82,7 @@ class Following:
         self._metrics.tail_bytes.set(self._heads.size)
         self._metrics.tails_dropped.labels("bytes").inc(self._heads.take_dropped())
 
-    def _let_go(self, recipient: str, reason: str) -> None:
+    def _let_go(self, recipient: str, reason: LetGoReason) -> None:
         del self._lingering[recipient]
         self._heads.forget(recipient)
         self._bus.unfollow((recipient,))

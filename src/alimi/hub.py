@@ -14,14 +14,14 @@ import logging
 import math
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from alimi import frames
 from alimi.bus import Bus
 from alimi.checks import PositionChecks
 from alimi.following import Following
 from alimi.heads import Heads
-from alimi.metrics import Metrics
+from alimi.metrics import EndReason, Metrics, RefusalReason
 from alimi.model import BusMessage, Changes, HangUp, Hint, Identity, SignalTo
 from alimi.position import Beginning, Frames, beginning
 from alimi.pump import Pump
@@ -38,8 +38,6 @@ access = logging.getLogger("alimi.access")
 
 #: A refused reader waits so many times longer than one that was merely cut.
 _REFUSED_TIMES = 5
-
-Reason = frames.ByeReason | Literal["gone"]
 
 
 class Again(NamedTuple):
@@ -106,7 +104,7 @@ class Hub:
         """How many streams of this recipient are open here."""
         return len(self._streams.get(recipient, ()))
 
-    def refusal(self, recipient: str) -> frames.ByeReason | None:
+    def refusal(self, recipient: str) -> RefusalReason | None:
         """Why another stream cannot be had now; an older one is never evicted for it."""
         if self.draining:
             return "drain"
@@ -176,7 +174,7 @@ class Hub:
         was = stream.identity
         return now is not None and (now.recipient, now.session) == (was.recipient, was.session)
 
-    def end(self, stream: Stream, reason: Reason) -> None:
+    def end(self, stream: Stream, reason: EndReason) -> None:
         """Forget a stream and close its sink; says `bye` when the reader can still hear it."""
         if stream.closed:
             return

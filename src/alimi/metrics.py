@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, cast, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 T = TypeVar("T")
+#: The values of one label; a type, so that mypy finds one that nobody declared.
+V = TypeVar("V", bound=str)
+
+# docs/metrics.md lists each.
+EndReason = Literal["gone", "age", "drain", "expired", "hangup", "stalled", "unavailable"]
+RefusalReason = Literal["capacity", "drain"]
+ResetReason = Literal["epoch", "foreign", "floor", "far", "bulk", "ahead", "malformed"]
+SignalDrop = Literal["behind"]
+LetGoReason = Literal["age", "number"]
+TailDrop = Literal["bytes"]
+RepeatReason = Literal["same", "conflict"]
+SweepReason = Literal["expired", "retired", "pruned"]
+TaskName = Literal[
+    "relay", "hub", "wheel", "position-check", "bus", "sweeper", "vitals", "exit-watch", "batch"
+]
+BusWord = Literal["hint", "signal", "hangup", "look"]
+BusDrop = Literal["down", "full", "too-many", "too-large", "malformed", "failed"]
 
 
 class Collector(Protocol):
@@ -15,6 +32,23 @@ class Collector(Protocol):
 
     def collect(self) -> Any:
         """All families of series."""
+
+
+class Split(Generic[V]):
+    """A counter with one label of known values, each of which is told from the start."""
+
+    def __init__(
+        self, name: str, told: str, labels: tuple[str], *, values: Any, registry: CollectorRegistry
+    ) -> None:
+        self.name = name
+        self.values: tuple[V, ...] = get_args(values)
+        self._made = Counter(name, told, labels, registry=registry)
+        for value in self.values:
+            self._made.labels(value)
+
+    def labels(self, value: V) -> Counter:
+        """The counter of one value."""
+        return self._made.labels(value)
 
 
 class Series(Generic[T]):
@@ -46,16 +80,30 @@ class Metrics:
     """All series; a name ends in its unit, a label `reason` says why."""
 
     streams = Series(Gauge, "alimi_streams", "Open streams.")
-    streams_ended = Series(Counter, "alimi_streams_ended", "Streams that ended.", "reason")
+    streams_ended = Series(
+        Split[EndReason], "alimi_streams_ended", "Streams that ended.", "reason", values=EndReason
+    )
     streams_refused = Series(
-        Counter, "alimi_streams_refused", "Streams told to come back later.", "reason"
+        Split[RefusalReason],
+        "alimi_streams_refused",
+        "Streams told to come back later.",
+        "reason",
+        values=RefusalReason,
     )
     streams_behind = Series(Counter, "alimi_streams_behind", "Times a reader fell behind.")
-    resets = Series(Counter, "alimi_resets", "Cursors that could not be resumed.", "reason")
+    resets = Series(
+        Split[ResetReason],
+        "alimi_resets",
+        "Cursors that could not be resumed.",
+        "reason",
+        values=ResetReason,
+    )
     healed = Series(
         Counter, "alimi_positions_healed", "Streams whose lost hint the position check repaired."
     )
-    signals_dropped = Series(Counter, "alimi_signals_dropped", "Signals not sent.", "reason")
+    signals_dropped = Series(
+        Split[SignalDrop], "alimi_signals_dropped", "Signals not sent.", "reason", values=SignalDrop
+    )
 
     # What streams cost the store, and what memory saved it.
     reads = Series(Counter, "alimi_store_reads", "Reads of changes for streams.")
@@ -64,20 +112,31 @@ class Metrics:
     )
     inboxes_followed = Series(Gauge, "alimi_inboxes_followed", "Recipients this process hears of.")
     inboxes_let_go = Series(
-        Counter,
+        Split[LetGoReason],
         "alimi_inboxes_let_go",
         "Recipients without a stream that are no longer followed.",
         "reason",
+        values=LetGoReason,
     )
     tail_bytes = Series(Gauge, "alimi_tail_bytes", "Bytes of rows kept for readers who come back.")
     tails_dropped = Series(
-        Counter, "alimi_tails_dropped", "Inboxes whose kept rows were given up.", "reason"
+        Split[TailDrop],
+        "alimi_tails_dropped",
+        "Inboxes whose kept rows were given up.",
+        "reason",
+        values=TailDrop,
     )
 
     # The relay, and what goes on behind it.
     entries = Series(Counter, "alimi_relay_entries", "Outbox entries applied.")
     notifications = Series(Counter, "alimi_relay_notifications", "Notifications put into inboxes.")
-    repeated = Series(Counter, "alimi_relay_repeated", "Entries dropped for a known key.", "reason")
+    repeated = Series(
+        Split[RepeatReason],
+        "alimi_relay_repeated",
+        "Entries dropped for a known key.",
+        "reason",
+        values=RepeatReason,
+    )
     dead_letters = Series(Counter, "alimi_dead_letters", "Entries that could not be applied.")
     batch_seconds = Series(
         Histogram,
@@ -85,9 +144,15 @@ class Metrics:
         "Time of one relay transaction.",
         buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
     )
-    swept = Series(Counter, "alimi_swept", "Rows the sweeper changed.", "reason")
+    swept = Series(
+        Split[SweepReason], "alimi_swept", "Rows the sweeper changed.", "reason", values=SweepReason
+    )
     task_failures = Series(
-        Counter, "alimi_task_failures", "Background tasks that failed and were restarted.", "task"
+        Split[TaskName],
+        "alimi_task_failures",
+        "Background tasks that failed and were restarted.",
+        "task",
+        values=TaskName,
     )
 
     # What waits, and for how long.
@@ -110,9 +175,23 @@ class Metrics:
 
     # Other nodes.
     bus_connected = Series(Gauge, "alimi_bus_connected", "Whether the bus can be used now.", "bus")
-    bus_sent = Series(Counter, "alimi_bus_sent", "Given to the bus for other nodes.", "what")
-    bus_received = Series(Counter, "alimi_bus_received", "Heard from other nodes.", "what")
-    bus_dropped = Series(Counter, "alimi_bus_dropped", "Not sent, or not understood.", "reason")
+    bus_sent = Series(
+        Split[BusWord],
+        "alimi_bus_sent",
+        "Given to the bus for other nodes.",
+        "what",
+        values=BusWord,
+    )
+    bus_received = Series(
+        Split[BusWord], "alimi_bus_received", "Heard from other nodes.", "what", values=BusWord
+    )
+    bus_dropped = Series(
+        Split[BusDrop],
+        "alimi_bus_dropped",
+        "Not sent, or not understood.",
+        "reason",
+        values=BusDrop,
+    )
     bus_reconnects = Series(Counter, "alimi_bus_reconnects", "Times the bus was back.")
     bus_lost = Series(
         Counter,
@@ -127,6 +206,10 @@ class Metrics:
         for series in vars(Metrics).values():
             if isinstance(series, Series):
                 series.add_to(self)
+
+    def task_failed(self, name: str) -> None:
+        """One of ours did, and is started again."""
+        self.task_failures.labels(cast("TaskName", name)).inc()
 
     async def _own(self) -> Collector:
         return self.registry

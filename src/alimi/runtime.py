@@ -45,7 +45,7 @@ class Runtime:
             check=self.hub.checks.want,
             followed=self.hub.follows,
         )
-        self.tasks = Tasks(lambda name: metrics.task_failures.labels(name).inc())
+        self.tasks = Tasks(metrics.task_failed)
         self.vitals = Vitals(store, bus, self.hub, self.tasks, metrics, clock=self.loop.time)
         self._server = _server_around()
         self._leaving = False
@@ -86,7 +86,7 @@ class Runtime:
             swept = await self._store.sweep(
                 now_ms(), self._settings.retention, self._settings.batch
             )
-            for reason in ("expired", "retired", "pruned"):
+            for reason in self._metrics.swept.values:
                 self._metrics.swept.labels(reason).inc(getattr(swept, reason))
             if swept.hints:
                 await self.bus.publish(swept.hints)

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 import alimi
-from alimi import Alimi, errors, settings
+from alimi import Alimi, errors, metrics, settings
 from alimi.frames import ByeReason, ResetReason
 from alimi.sse import Decoder
 from alimi.web import routes
@@ -111,6 +111,33 @@ def test_the_metrics_are_those_of_the_code(tmp_path: Path) -> None:
         (name, kind, labels.strip()) for name, kind, labels in SERIES.findall(text_of("metrics.md"))
     }
     assert told == set(series(made.metrics.registry))
+
+
+def test_the_values_of_labels_are_those_of_the_code() -> None:
+    """What a label can say is on the page, and nothing else; mypy holds the code to the types."""
+    rows = {
+        name: set(re.findall(r"`([a-z-]+)`", cell))
+        for name, cell in re.findall(
+            r"^\| `(alimi_\w+)` \|.*\|([^|]+)\|$", text_of("metrics.md"), re.MULTILINE
+        )
+    }
+    for each in vars(metrics.Metrics()).values():
+        if isinstance(each, metrics.Split):
+            assert rows[each.name] == set(each.values), each.name
+
+
+def test_every_task_is_a_value_of_its_metric() -> None:
+    """A task that is added is counted under a name that the page has."""
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "src/alimi").rglob("*.py"))
+    started = set(re.findall(r"tasks\.start\(\"([a-z-]+)\"", code))
+    assert started | {"batch"} == set(metrics.Metrics().task_failures.values)
+
+
+def test_the_buses_are_values_of_their_metric() -> None:
+    """`alimi_bus_connected` names the bus."""
+    code = "".join(path.read_text("utf-8") for path in (ROOT / "src/alimi/buses").rglob("*.py"))
+    (cell,) = re.findall(r"\n\| `alimi_bus_connected` \|.*\|([^|]+)\|\n", text_of("metrics.md"))
+    assert set(re.findall(r"\bCarrier\(\s*\"(\w+)\"", code)) == set(re.findall(r"`(\w+)`", cell))
 
 
 def test_every_error_is_described_and_none_is_invented() -> None:

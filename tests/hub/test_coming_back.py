@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from alimi.metrics import LetGoReason
 from alimi.model import Identity
 from tests.hub.test_streams import head_of, names, read
 from tests.support.node import Node, a_node
@@ -178,7 +179,7 @@ async def test_another_store_forgets_what_was_known_of_this_one(tmp_path: Path) 
     ids=["old", "none", "not-long"],
 )
 async def test_who_stays_away_is_let_go(
-    tmp_path: Path, settings: dict[str, Any], later: float, reason: str
+    tmp_path: Path, settings: dict[str, Any], later: float, reason: LetGoReason
 ) -> None:
     """G8: by age and by number; the bus is told, and the next stream reads."""
     async with a_node(tmp_path, **settings) as node:

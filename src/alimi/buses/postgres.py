@@ -21,7 +21,7 @@ import msgspec
 from alimi.addresses import namespace
 from alimi.carrier import Carrier, Ears, Patience
 from alimi.errors import StoreReadOnly
-from alimi.metrics import Metrics
+from alimi.metrics import BusDrop, Metrics
 from alimi.model import HangUp, Hint, SignalTo
 from alimi.telegrams import LOOK, Look, Said, Version
 from alimi.wire import LinkError
@@ -191,7 +191,7 @@ class _HangUp(msgspec.Struct, frozen=True, array_like=True, tag="x"):
 _decode = msgspec.json.Decoder(_Hints | _Signal | _HangUp | Look).decode
 
 
-def pack(batch: Sequence[Said], dropped: Callable[[str, int], None]) -> Iterator[str]:
+def pack(batch: Sequence[Said], dropped: Callable[[BusDrop, int], None]) -> Iterator[str]:
     """The payloads of a batch: ASCII, whatever encoding the database has."""
     hints = [said for said in batch if isinstance(said, Hint)]
     packed = list(_pack_hints(hints))
