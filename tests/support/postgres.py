@@ -226,7 +226,7 @@ WHERE datname = current_database() AND backend_type = 'client backend'
 # What is altered, granted or replaced has a row that a later transaction wrote.
 _SHAPE = """
 SELECT (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_class),
-    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_proc),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_proc WHERE proname <> 'alimi_store'),
     (SELECT count(*) FROM pg_namespace), (SELECT count(*) FROM pg_type),
     (SELECT count(*) FROM pg_db_role_setting AS s
         JOIN pg_database AS d ON d.oid = s.setdatabase WHERE d.datname = current_database()),
@@ -235,7 +235,9 @@ SELECT (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_class),
     (SELECT sum(pg_relation_size(oid)) < 2e6 FROM pg_class WHERE relname LIKE 'alimi%')
 """
 # Whoever copies a database, or goes on with an emptied one, has another store.
-_OTHER_STORE = "UPDATE alimi_meta SET value = gen_random_uuid() WHERE name IN ('epoch', 'store')"
+_OTHER_STORE = """
+UPDATE alimi_meta SET value = gen_random_uuid() WHERE name = 'epoch'; SELECT alimi_renew_store()
+"""
 # TRUNCATE makes new files for each table and index: a hundred times as slow for a few rows.
 _EMPTY = r"""
 DO $$ DECLARE each record; BEGIN
