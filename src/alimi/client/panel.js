@@ -128,7 +128,7 @@ export function makePanel(bell) {
       readAll,
       button("close", CROSS, () => hide(true)),
     ),
-    h("div.tabs", { role: "tablist" }, ...tabs),
+    h("div.tabs", { role: "tablist", "aria-labelledby": "title" }, ...tabs),
     banner,
     list,
     note,
@@ -149,8 +149,11 @@ export function makePanel(bell) {
     if (open) return;
     open = true;
     // What a modal dialog makes inert can only be used from a dialog above it.
-    if (modalOver(bell)) element.showModal();
+    const modal = !!modalOver(bell);
+    if (modal) element.showModal();
     else element.showPopover();
+    // Chromium takes every dialog in the top layer for a modal one.
+    set(element, { "aria-modal": modal });
     addEventListener("pointerdown", outside);
     clock = setInterval(update, 30_000);
     store().state = was = whose = "";

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from playwright.async_api import Page, expect
 
 from tests.browser.bell.fake_alimi import FakeAlimi
@@ -13,16 +15,42 @@ from tests.browser.bell.visitor import (
 )
 
 
-async def heard(page: Page) -> bool:
-    """Whether the live region is in the accessibility tree: what is inert is not."""
+async def told(page: Page, expression: str) -> dict[str, Any]:
+    """What the browser tells a screen reader of an element."""
     cdp = await page.context.new_cdp_session(page)
-    expression = "document.querySelector('alimi-bell').status"
     made = await cdp.send("Runtime.evaluate", {"expression": expression})
     tree = await cdp.send(
         "Accessibility.getPartialAXTree",
         {"objectId": made["result"]["objectId"], "fetchRelatives": False},
     )
-    return not tree["nodes"][0]["ignored"]
+    node: dict[str, Any] = tree["nodes"][0]
+    return node
+
+
+async def heard(page: Page) -> bool:
+    """Whether the live region is in the accessibility tree: what is inert is not."""
+    return not (await told(page, "document.querySelector('alimi-bell').status"))["ignored"]
+
+
+async def modal(page: Page) -> bool:
+    """Whether a screen reader is told that there is nothing but the panel."""
+    node = await told(page, "document.querySelector('alimi-bell').panel.element")
+    return bool(next(p["value"]["value"] for p in node["properties"] if p["name"] == "modal"))
+
+
+async def test_the_panel_is_not_modal(server: FakeAlimi, visitor: Visitor) -> None:
+    """The page stays in reach of who listens, unless the page has a modal dialog open itself."""
+    server.pages["/"] = page_text(body="<dialog><p>Sure?</p></dialog>")
+    fill(server, 1)
+    page = await visitor.open()
+    await page.locator("alimi-bell .bell").click()
+    await expect(rows(page)).to_have_count(1)
+    assert not await modal(page)
+    await page.keyboard.press("Escape")
+    await page.evaluate("document.querySelector('main dialog').showModal()")
+    await page.evaluate("document.querySelector('alimi-bell').open()")
+    await expect(rows(page)).to_have_count(1)
+    assert await modal(page)
 
 
 async def test_over_a_modal_dialog(server: FakeAlimi, visitor: Visitor) -> None:
