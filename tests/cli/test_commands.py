@@ -16,6 +16,7 @@ from typing import Any
 
 import jwt
 import pytest
+import typer
 
 from alimi import __version__
 from alimi.cli import app, main
@@ -61,6 +62,29 @@ def test_without_a_command_the_help_is_shown(bare: Terminal) -> None:
     shown = bare.ok()
     assert [name for name in app.COMMANDS if name not in shown] == []
     assert "alimi init" in shown
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+@pytest.mark.parametrize("name", ["", *app.COMMANDS])
+def test_help_is_readable_however_narrow_the_terminal(
+    bare: Terminal, name: str, width: int
+) -> None:
+    """No name of an option, default or variable is cut, and no line is longer than the terminal."""
+    group: Any = typer.main.get_command(app.program())
+    command = group.commands[name] if name else group
+    shown = bare.ok(*([name] if name else []), "--help", COLUMNS=str(width))
+    lines, words = shown.splitlines(), " ".join(shown.split())
+    for each in command.params:
+        whole = " ".join((each.help or "").split())
+        assert whole in words
+        if each.param_type_name == "option":
+            heads = [line for line in lines if line.startswith("  -")]
+            names = {*each.opts, *each.secondary_opts}
+            assert any(names <= set(head.replace(",", " ").split()) for head in heads), names
+    told, _, _ = shown.partition("Examples:\n")
+    long = [line for line in told.splitlines() if len(line) > width and len(line.split()) > 1]
+    assert [line for line in long if not line.startswith("  -")] == []
+    assert [line for line in command.epilog.splitlines() if line not in lines] == []
 
 
 @pytest.mark.parametrize(

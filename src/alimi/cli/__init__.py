@@ -1,12 +1,14 @@
 """The command `alimi`: one module a command, and what they share.
 
 app             the program: its commands, and how errors reach a person
+help            what --help shows, in a terminal of any width
 options         every setting: name, flag, environment variable, meaning
 configuration   flag over environment over file over default
 secrets         secrets from files and variables
 tokens          user tokens: made, and checked by the server's `who`
 server          uvicorn that says goodbye before it stops
 gathering       metrics of several workers, told by whichever is scraped
+steps           what a person is told to do next
 database        opens the store for a command
 remote          a running server, as its clients see it
 inboxes         an inbox to follow, of a server or of a database

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from alimi import __version__
+from alimi.cli.help import Command, Group
 from alimi.errors import AlimiError
 
 #: In the order in which a newcomer needs them; each is a module with a function of that name.
@@ -54,7 +55,7 @@ def program(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     app = typer.Typer(
         add_completion=False,
         pretty_exceptions_enable=False,
-        rich_markup_mode="rich",
+        cls=Group,
         context_settings={"help_option_names": ["-h", "--help"]},
         help="Alimi: notifications for the users of your application, the moment they happen.",
         epilog=examples(
@@ -66,7 +67,8 @@ def program(commands: Sequence[str] = COMMANDS) -> typer.Typer:
     for name in commands:
         module = importlib.import_module(f"alimi.cli.{name}")
         command, epilog = getattr(module, name), examples(*module.EXAMPLES)
-        app.command(name, help=_unwrapped(inspect.getdoc(command)), epilog=epilog)(command)
+        told = _unwrapped(inspect.getdoc(command))
+        app.command(name, cls=Command, help=told, epilog=epilog)(command)
     return app
 
 
@@ -76,9 +78,9 @@ def _unwrapped(text: str | None) -> str:
 
 
 def examples(*lines: str, note: str = "") -> str:
-    """The end of a help text; an empty line apart, because typer joins lines otherwise."""
-    shown = [f"  {line}".replace("[", "\\[") for line in lines]
-    return "\n\n".join(["Examples:", *shown, *([note] if note else [])])
+    """The end of a help text: lines to copy, so they are not wrapped."""
+    shown = "\n".join(["Examples:", *(f"  {line}" for line in lines)])
+    return f"{shown}\n\n{note}" if note else shown
 
 
 def _version(*, wanted: bool) -> None:

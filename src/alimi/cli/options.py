@@ -216,7 +216,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     meaning = option.help + (" Best as @file." if option.secret else "")
     info = typer.Option(
         *option.declarations,
-        help=f"{meaning} [{option.variable}{_shown_default(option)}]".replace("[", "\\["),
+        help=f"{meaning} [{option.variable}{_shown_limits(option)}{_shown_default(option)}]",
         show_default=False,
         metavar=None if option.type is bool else _metavar(option),
         rich_help_panel={"Library": "Tuning", "Retention": "Tuning"}.get(option.group),
@@ -239,7 +239,7 @@ _CONFIG = _keyword(
     typer.Option(
         "--config",
         help=f"The settings file; {DEFAULT_FILE} in this folder when it is there. "
-        f"\\[{CONFIG_VARIABLE}]",
+        f"[{CONFIG_VARIABLE}]",
         show_default=False,
         metavar="FILE",
     ),
@@ -250,6 +250,10 @@ def _metavar(option: Option) -> str:
     if option.secret:
         return "SECRET"
     return {"database": "DATABASE", "url": "URL", "origins": "ORIGIN"}.get(option.name, "VALUE")
+
+
+def _shown_limits(option: Option) -> str:
+    return "" if option.limits is None else f", {option.limits}"
 
 
 def _shown_default(option: Option) -> str:
