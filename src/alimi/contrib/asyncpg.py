@@ -34,7 +34,7 @@ def run_sync(within: object, write: Callable[[Joined], Recording]) -> None:
 
 
 def _connection(within: object) -> Connection | PoolConnectionProxy:
-    if isinstance(within, (Connection, PoolConnectionProxy)):
+    if isinstance(within, (PoolConnectionProxy, Connection)):  # the first is told without Python
         return within
     if isinstance(within, Pool):
         raise UnknownTransaction(
