@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
+from alimi import checks
 from alimi.model import Positions
 from alimi.tasks import Tasks
 from tests.support.node import Node, a_node
@@ -100,6 +103,25 @@ async def test_a_check_that_failed_is_made_again_soon(tmp_path: Path) -> None:
         await counted.asked.wait()
         assert counted.calls == 2
         await tasks.stop()
+
+
+async def test_g9_all_are_compared_however_many_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G9, G8: of more recipients than one query takes, the last are compared like the first."""
+    monkeypatch.setattr(checks, "_CHECK", 2)
+    async with a_node(tmp_path) as node:
+        people = [str(number) for number in range(5)]
+        sinks = [(await node.open(who))[1] for who in people]
+        for sink in sinks:
+            sink.take()
+        node.bus.deaf, node.deliver_directly = True, False
+        await node.notify(*people)
+        counted = Counted(node)
+        await node.hub.checks.compare()
+        await node.hub.settled()
+        assert (counted.calls, healed(node)) == (3, 5)
+        assert all(sink.sent for sink in sinks)
 
 
 async def test_news_that_was_only_under_way_is_not_called_healed(tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from alimi.model import HangUp, SignalTo
+from alimi.model import Changes, HangUp, Hint, SignalTo
 from tests.support.node import Node, a_node
 from tests.support.reader import Reader
 
@@ -30,6 +31,13 @@ async def head_of(node: Node, recipient: str = "2") -> str:
     """The cursor of an inbox's head."""
     (changes,) = await node.store.changes_after([(recipient, None)], 1)
     return f"{changes.tag}.{changes.head}"
+
+
+def keep_deliveries(node: Node) -> list[Sequence[Changes]]:
+    """From now on the relay's batches are the test's to deliver."""
+    batches: list[Sequence[Changes]] = []
+    node.relay._deliver = batches.append
+    return batches
 
 
 async def test_a_stream_without_a_cursor_starts_at_the_head(tmp_path: Path) -> None:
@@ -159,6 +167,46 @@ async def test_news_during_a_read_is_neither_lost_nor_doubled(tmp_path: Path) ->
         reader = read(sink.take())
         assert sorted(reader.shown) == sorted(sent + meanwhile)
         assert len(reader.shown) == len(set(reader.shown))
+
+
+async def test_a_read_that_a_shorter_delivery_overtook_is_made_again(tmp_path: Path) -> None:
+    """G5: while a read of two is under way a delivery brings one: the other comes at once too."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open()
+        node.bus.deaf = True
+        batches = keep_deliveries(node)
+        sent = await node.notify("2") + await node.notify("2")
+        original = node.store.changes_after
+
+        async def overtaken(wanted, limit):  # type: ignore[no-untyped-def]
+            answer = await original(wanted, limit)
+            node.store.changes_after = original  # type: ignore[method-assign]
+            node.hub.deliver(batches[0])
+            return answer
+
+        node.store.changes_after = overtaken  # type: ignore[method-assign]
+        node.hub.hear(Hint("2", 2))
+        await node.hub.settled()
+        assert read(sink.take()).shown == sent
+
+
+async def test_a_delivery_of_another_store_is_read_for_at_once(tmp_path: Path) -> None:
+    """G5: a restored store may be behind what a stream has seen; its first word is a `reset`."""
+    async with a_node(tmp_path) as node:
+        _, sink = await node.open()
+        batches = keep_deliveries(node)
+        await node.notify("2", count=2)
+        await node.hub.settled()
+        sink.take()
+        await node.store.renew_epoch()
+        cursor = await head_of(node)
+        (changes,) = batches[0]
+        older = msgspec.structs.replace(changes, tag=cursor.partition(".")[0])
+        node.hub.deliver([older])
+        await node.hub.settled()
+        reader = read(sink.take())
+        assert names(reader) == ["reset", "hello"]
+        assert (reader.events[0][1]["reason"], reader.cursor) == ("epoch", cursor)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,19 @@ import asyncpg
 import pytest
 
 from alimi.errors import StoreBusy
-from alimi.model import Counts, Mark, Retention, Swept, now_ms
+from alimi.model import Counts, Mark, Retention, Retraction, Swept, now_ms
 from alimi.stores.postgres import PostgresStore, sweep
-from alimi.testing.stores.harness import DAY, audit, deliver, do, event, fill, ids, read
+from alimi.testing.stores.harness import (
+    DAY,
+    audit,
+    deliver,
+    do,
+    event,
+    fill,
+    ids,
+    read,
+    settle,
+)
 from tests.support.postgres import until_locked_out
 
 KEEP = Retention(days=None, rows=None)
@@ -68,6 +78,17 @@ async def test_g6_a_mark_behind_a_mark(
     async with behind(db, store.mark("anna", Mark(action, upto=10**9))):
         await insert(db, 1)
         await db.execute("SELECT alimi_mark('anna', 'read', NULL, 2, NULL, 1)")
+    await audit(store)
+
+
+async def test_g6_a_retraction_behind_a_mark(store: PostgresStore, db: asyncpg.Connection) -> None:
+    """G6: a retraction that waited finds read what was unread when it came, and withdraws none."""
+    await fill(store, 1, about="card:1")
+    await store.append([Retraction("card:1", now_ms(), ("anna",))])
+    async with behind(db, settle(store)):
+        await db.execute("SELECT alimi_mark('anna', 'read', NULL, 1, NULL, 1)")
+    changes = await read(store)
+    assert (changes.counts, len(changes.items)) == (Counts(0, 0), 1)
     await audit(store)
 
 
@@ -155,6 +176,22 @@ async def test_g6_another_default_isolation(
     assert (await read(strict)).counts == Counts(0, 0)
     await audit(strict)
     await strict.close()
+
+
+@pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
+async def test_g6_a_mark_that_could_not_be_serialised(
+    store: PostgresStore, db: asyncpg.Connection, postgres_url: str, isolation: str
+) -> None:
+    """G6: where the default became stricter under an open store, who collides marks again."""
+    name = postgres_url.rpartition("/")[2]
+    await fill(store, 3)
+    await db.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
+    # Its first mark is on a connection that begins with the new default.
+    async with behind(db, store.mark("anna", Mark("read", upto=10**9))):
+        await insert(db, 2)
+    assert not store._target.is_bracketed
+    assert (await read(store)).counts == Counts(0, 0)
+    await audit(store)
 
 
 async def test_a_lock_that_is_not_let_go_is_an_answer(

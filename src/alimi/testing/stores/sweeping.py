@@ -101,6 +101,19 @@ class SweepingTests(StoreHarness):
         assert len(await ids(store)) == 3
         await audit(store)
 
+    async def test_g5_the_floor_never_falls(self, store: FullStore) -> None:
+        """G5: of two nodes whose clocks differ, the later tombstone may bear the earlier time."""
+        now = now_ms() + DAY
+        await deliver(store, event(expires_at=now))
+        await store.sweep(now + 2000, KEEP, 100)
+        await deliver(store, event(expires_at=now))
+        await store.sweep(now + 1000, KEEP, 100)
+        floors = []
+        for _ in range(2):
+            assert (await store.sweep(now + 40 * DAY, KEEP, 1)).pruned == 1
+            floors.append((await read(store, after=None)).floor)
+        assert floors == [4, 4]
+
     async def test_versions_never_repeat(self, store: FullStore) -> None:
         """An inbox whose rows are all gone goes on counting where it was."""
         await fill(store, 3)
