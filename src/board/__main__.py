@@ -14,8 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from board import users
 from board.accounts import add_user
-from board.database import Database, is_server, name_of
+from board.board import Board
+from board.database import is_server, name_of
 from board.serving import AddressError, listen, serve
 from board.settings import Settings
 from board.texts import CATALOGUES
@@ -31,6 +33,10 @@ The demo has three people, each with the password "demo":
 Its people can log in only while the demo is asked for; --no-demo shuts them out.
 For a board of your own: add its users with `user NAME`, then start it with --no-demo.
 """
+
+
+class UnusableError(Exception):
+    """The database cannot be used; says why, and what could be."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,12 +73,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; answers the exit status."""
     wanted = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
-    complaint = asyncio.run(_look_at(wanted.db))
+    complaint = _misfit(wanted)
     if complaint:
         return _fail(complaint)
+    try:
+        inhabited = asyncio.run(_look_at(wanted.db))
+    except UnusableError as error:
+        return _fail(str(error))
     if wanted.command == "user":
         return _add_user(wanted)
-    return _serve(wanted)
+    return _serve(wanted, inhabited=inhabited)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -109,20 +119,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _look_at(db: str) -> str | None:
-    if not is_server(db):
-        return _look_at_path(db)
+def _misfit(wanted: argparse.Namespace) -> str | None:
+    """What cannot be meant, as far as the words tell."""
+    if is_server(wanted.db):
+        return None
+    if wanted.workers > 1:
+        return (
+            f"{wanted.workers} processes cannot share a SQLite file: leave --workers away, or give "
+            "--db a postgresql:// URL"
+        )
+    return _misplaced(wanted.db)
+
+
+async def _look_at(db: str) -> bool:
+    """Whether somebody can log in without the demo.
+
+    Makes the tables before anything listens: that shows what is allowed.  Raises UnusableError.
+    """
     try:
-        database = Database(db)
+        board = Board(Settings(db))
     except ValueError:
-        return "--db is no URL of a database: write postgresql://user:password@host:5432/database"
+        raise UnusableError(
+            "--db is no URL of a database: write postgresql://user:password@host:5432/database"
+        ) from None
     try:
-        return await database.complaint()
+        await board.prepare()
+        async with board.database.reading() as session:
+            return await users.anybody(session)
+    except Exception as error:  # each driver has its own for each reason
+        raise UnusableError(board.database.complaint(error)) from error
     finally:
-        await database.close()
+        await board.database.close()
 
 
-def _look_at_path(db: str) -> str | None:
+def _misplaced(db: str) -> str | None:
     scheme = re.match(r"[a-z0-9+]+://", db)
     if scheme:
         return f"--db takes a file's path or a postgresql:// URL, and {scheme[0]} is neither"
@@ -147,12 +177,7 @@ def _number(text: str, least: int, most: int) -> int:
     return int(text)
 
 
-def _serve(wanted: argparse.Namespace) -> int:
-    if wanted.workers > 1 and not is_server(wanted.db):
-        return _fail(
-            f"{wanted.workers} processes cannot share a SQLite file: leave --workers away, or give "
-            "--db a postgresql:// URL"
-        )
+def _serve(wanted: argparse.Namespace, *, inhabited: bool) -> int:
     demo = not wanted.no_demo
     if demo and not _is_loopback(wanted.host):
         _warn(
@@ -165,23 +190,24 @@ def _serve(wanted: argparse.Namespace) -> int:
         return _fail(str(error))
     port = sockets[0].getsockname()[1]
     address = f"http://{_shown(wanted.host)}:{port}"
-    welcome = _welcome(address, wanted.db, demo=demo)
+    welcome = _welcome(address, wanted.db, demo=demo, inhabited=inhabited)
     return serve(Settings(wanted.db, demo=demo), sockets, welcome, wanted.workers)
 
 
-def _welcome(address: str, db: str, *, demo: bool) -> str:
-    lines = ["", f"  The board is at {address}", f"  It is kept in {name_of(db)}", ""]
+def _welcome(address: str, db: str, *, demo: bool, inhabited: bool) -> str:
+    lines = ["", f"  The board is at {address}", f"  It is kept in {name_of(db)}"]
     if demo:
         lines += [
+            "",
             "  Try this:",
             "    1. Log in as Emma Reid (user 1, password: demo).",
             "    2. Open a private window or another browser, and log in as 김지우 (user 2).",
             "    3. Give one of Emma's cards to 김지우: in the other window the bell rings.",
             "    4. Stop this server, even with kill -9, and start it again: nothing is lost.",
         ]
-    else:
+    elif not inhabited:
         where = name_of(db) if is_server(db) else shlex.quote(db)
-        lines += ["  Add somebody who can log in:", f"    {COMMAND} --db {where} user NAME"]
+        lines += ["", "  Add somebody who can log in:", f"    {COMMAND} --db {where} user NAME"]
     return "\n".join([*lines, "", "  Ctrl+C stops it.", ""])
 
 

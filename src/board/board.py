@@ -31,11 +31,15 @@ class Board:
         self.kinds = Kinds.register(self.alimi)
         self.passwords = Passwords()
 
+    async def prepare(self) -> None:
+        """Make the tables that are missing, the board's and Alimi's."""
+        await self.database.create_tables()
+        await self.alimi.store.migrate()
+
     @asynccontextmanager
     async def running(self, app: object) -> AsyncIterator[None]:
         """From the first table to the last stream."""
-        await self.database.create_tables()
-        await self.alimi.store.migrate()
+        await self.prepare()
         await self._fill()
         async with self.alimi.lifespan(app):
             yield

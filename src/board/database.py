@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, Connection, event, inspect, make_url, text
 from sqlalchemy.ext.asyncio import (
     AsyncEngine,
     AsyncSession,
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import (
     create_async_engine,
 )
 
+from alimi import AlimiError
 from board.models import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -31,6 +33,11 @@ _TAKE_TURN = text(
     " pg_advisory_xact_lock(hashtextextended('board.turn', 0))"
 )
 _CONTINUE = "SELECT setval(pg_get_serial_sequence('{0}', 'id'), max(id)) FROM {0}"
+_ALIMI = "alimi_"
+
+
+class ForeignTables(Exception):
+    """The database is another program's; says by which table that shows."""
 
 
 class Database:
@@ -52,10 +59,18 @@ class Database:
         return self.url.get_backend_name() == "postgresql"
 
     async def create_tables(self) -> None:
-        """Make what is missing, once however many start together; Alimi makes its own."""
+        """Make what is missing, once however many start together; Alimi makes its own.
+
+        Raises ForeignTables, and what the driver has to say.
+        """
+        if not self._is_server:
+            # Where the file cannot be opened aiosqlite leaves a thread behind, which may outlive
+            # the loop and then ends with a traceback: here nothing is left.
+            sqlite3.connect(str(self.url.database)).close()
         async with self.engine.begin() as connection:
             if self._is_server:
                 await connection.execute(_TAKE_TURN)
+            await connection.run_sync(_demand_ours)
             await connection.run_sync(Base.metadata.create_all)
 
     @asynccontextmanager
@@ -72,16 +87,14 @@ class Database:
         async with self._readers() as session, session.begin():
             yield session
 
-    async def complaint(self) -> str | None:
-        """Why it cannot be used, if it cannot; makes the tables, which shows what is allowed."""
-        try:
-            await self.create_tables()
-        except Exception as error:  # noqa: BLE001 - each driver has its own for each reason
-            return (
-                f"the database {name_of(self.url)} cannot be used: {_reason(error)}"
-                " (it must exist, and its user be allowed to make tables in it)"
-            )
-        return None
+    def complaint(self, error: Exception) -> str:
+        """Why it cannot be used, in one line."""
+        told = f"the database {name_of(self.url)} cannot be used: {_reason(error)}"
+        if isinstance(error, AlimiError | ForeignTables):
+            return told  # which says what to do by itself
+        if self._is_server:
+            return f"{told} (it must exist, and its user be allowed to make tables in it)"
+        return f"{told} (it must be a SQLite file, and both it and its folder yours to write)"
 
     async def close(self) -> None:
         """Let go of the file, or of the server."""
@@ -99,9 +112,27 @@ async def continue_numbers(session: AsyncSession, table: type[Base]) -> None:
         await session.execute(text(_CONTINUE.format(table.__tablename__)))
 
 
+def _demand_ours(connection: Connection) -> None:
+    """Nothing is added to what another program keeps."""
+    seen = inspect(connection)
+    present = {name for name in seen.get_table_names() if not name.startswith(_ALIMI)}
+    ours = [table for table in Base.metadata.sorted_tables if table.name in present]
+    if present and not ours:
+        some = ", ".join(sorted(present)[:3])
+        raise ForeignTables(f"it has tables of another program ({some}): name another with --db")
+    for table in ours:
+        found = {column["name"] for column in seen.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in found:
+                raise ForeignTables(
+                    f"its table {table.name} is not the board's, it has no {column.name}:"
+                    " name another with --db"
+                )
+
+
 def _reason(error: Exception) -> str:
     """The driver's own sentence, without what SQLAlchemy puts around it."""
-    told = str(getattr(error, "orig", None) or error)
+    told = str(getattr(error, "orig", None) or error) or type(error).__name__
     return re.sub(r"^<class '[\w.]+'>: ", "", told.partition("\n")[0])
 
 

@@ -53,6 +53,11 @@ async def find(session: AsyncSession, *, user_id: int | None, name: str | None) 
     return (await session.scalars(query)).one_or_none()
 
 
+async def anybody(session: AsyncSession) -> bool:
+    """Whether somebody could log in without the demo."""
+    return await session.scalar(select(User.id).where(~User.demo).limit(1)) is not None
+
+
 async def demo_users(session: AsyncSession) -> Sequence[User]:
     """Those whom the demo's login page offers."""
     return (await session.scalars(select(User).where(User.demo).order_by(User.id))).all()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from board.__main__ import main
@@ -13,7 +15,7 @@ from board.database import name_of, url_of
 from board.settings import Settings
 from tests.board.harness import EMMA, JIWOO, open_bench
 from tests.board.served import Served
-from tests.board.test_serving import events, hand_over
+from tests.board.test_serving import board_of, events, hand_over
 from tests.support.postgres import PostgresServer
 
 
@@ -84,6 +86,29 @@ def test_a_user_of_the_server_who_may_make_no_tables_is_told(
     (line,) = capsys.readouterr().err.splitlines()
     assert "permission denied for schema public" in line
     assert "its user be allowed to make tables" in line
+
+
+def test_a_server_that_does_not_answer_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line without the password, also for several workers: before any of them starts."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    assert main(["--db", f"postgresql://a:hidden@127.0.0.1:{port}/b", "--workers", "2"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Connect call failed" in line
+    assert "hidden" not in line
+
+
+def test_tables_of_a_newer_alimi_are_explained(
+    empty_postgres: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line that says what to do, also for several workers: before any of them starts."""
+    board_of(empty_postgres)
+    with psycopg.connect(empty_postgres) as connection:
+        connection.execute("INSERT INTO alimi_migrations VALUES (99, 'later', 0, 99)")
+    assert main(["--db", empty_postgres, "--port", "0", "--workers", "2"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "have schema 99, this Alimi knows up to " in line
+    assert "its user be allowed" not in line
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import socket
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from httpx import Client
 
 from board import __main__ as command
 from board.__main__ import main
+from board.board import Board
 from board.settings import Settings
 from tests.board.harness import EMMA, JIWOO
 from tests.board.served import Served
@@ -245,6 +249,88 @@ def test_what_is_no_database_is_explained(
     assert main(["--db", database]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line
+
+
+def foreign(path: Path, table: str) -> None:
+    """A database of another program, with one table."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(table)
+
+
+def board_of(database: Path | str) -> None:
+    """The tables of a board that nobody serves."""
+
+    async def make() -> None:
+        board = Board(Settings(database))
+        await board.prepare()
+        await board.database.close()
+
+    asyncio.run(make())
+
+
+def newer(path: Path) -> None:
+    """A board whose notifications a later Alimi has kept."""
+    board_of(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO alimi_migrations VALUES (99, 'later', 0)")
+        connection.commit()
+
+
+def unwritable(path: Path) -> None:
+    """A board that SQLite may only read, whoever asks: byte 18 says that it is a later format."""
+    board_of(path)
+    with path.open("r+b") as file:
+        file.seek(18)
+        file.write(b"\x03")
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda path: path.write_text("no database\n" * 100), "file is not a database"),
+        (lambda path: path.symlink_to("nowhere/board.db"), "unable to open database file"),
+        (unwritable, "attempt to write a readonly database"),
+        (newer, "have schema 99, this Alimi knows up to "),
+        (lambda path: foreign(path, "CREATE TABLE moz (a)"), "tables of another program (moz)"),
+        (lambda path: foreign(path, "CREATE TABLE users (id)"), "table users is not the board's"),
+    ],
+)
+@pytest.mark.parametrize("words", [[], ["--no-demo"], ["user", "Ada"]])
+def test_a_file_that_cannot_be_used_is_explained(
+    make: Callable[[Path], object],
+    told: str,
+    words: list[str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """In one line with its name and the reason, before anything listens; it stays as it was."""
+    path = tmp_path / "board.db"
+    make(path)
+    before = path.read_bytes() if path.is_file() else b""
+    assert main(["--db", str(path), "--port", "0", *words]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"board: the database {path.resolve()} cannot be used: ")
+    assert told in line
+    assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+def test_who_can_log_in_is_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the demo the first start says how to add somebody; with a user there is no need."""
+    said: list[str] = []
+
+    def serve(settings: Settings, sockets: list[socket.socket], welcome: str, *_: object) -> int:
+        sockets[0].close()
+        said.append(welcome)
+        return 0
+
+    monkeypatch.setattr(command, "serve", serve)
+    monkeypatch.setattr("sys.stdin", io.StringIO("secret\n"))
+    words = ["--db", str(tmp_path / "board.db"), "--host", "127.0.0.1", "--port", "0"]
+    start = [*words, "--no-demo"]
+    assert [main(start), main([*words, "user", "Ada"]), main(start)] == [0, 0, 0]
+    assert ["Add somebody who can log in" in each for each in said] == [True, False]
 
 
 @pytest.mark.parametrize("port", ["70000", "-1", "x"])
