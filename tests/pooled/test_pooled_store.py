@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from alimi.errors import StoreReadOnly
+from alimi.errors import StoreError, StoreReadOnly
 from alimi.model import Retention, now_ms
 from alimi.stores.postgres import PostgresStore
 from alimi.testing.stores.harness import FullStore, audit, do, event, ids, read, settle
@@ -121,11 +121,18 @@ async def test_g1_the_server_is_lost_in_the_middle_of_a_commit(
     await direct.close()
 
 
-async def test_a_pooler_that_prepares_is_taken_at_its_word(pooled_url: str) -> None:
-    """`pgbouncer=false` is for one that keeps sessions, or statements, apart: nothing is looked."""
+async def test_a_pooler_that_was_denied(pooled_url: str) -> None:
+    """`pgbouncer=false` is taken at its word; where it is wrong, the error says what to write."""
     store = PostgresStore(f"{pooled_url}?pgbouncer=false")
-    await store.open()
-    assert not store._target.is_bracketed
+    await every_session(pooled_url, "SELECT 1")  # all of them are there
+
+    async def use() -> None:
+        await store.open()
+        for _ in range(2 * POOL):
+            await store.positions(["anna"])
+
+    with pytest.raises(StoreError, match=r"in between; add \?pgbouncer=true to the URL$"):
+        await use()
     await store.close()
 
 

@@ -104,3 +104,13 @@ async def test_g2_one_fate_behind_a_pooler(
     assert site.assignees() == [2]
     assert site.recorded() == NEWS * 6
     assert (await store.apply(100)).notifications == 6
+
+
+async def test_g2_sql_notifies_behind_a_pooler(store: PostgresStore, pooled_url: str) -> None:
+    """G2: `alimi_notify` needs nothing of a session, whoever calls it."""
+    notify = """SELECT alimi_notify('card.assigned', ARRAY['2'], '{"en": "x"}')"""
+    for end in ("COMMIT", "ROLLBACK") * 3:
+        with psycopg.connect(pooled_url, **PSYCOPG) as connection:
+            connection.execute(notify)
+            connection.execute(end)
+    assert (await store.apply(100)).notifications == 3

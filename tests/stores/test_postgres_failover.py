@@ -65,8 +65,7 @@ def pair() -> Iterator[Pair]:
         yield Pair(stack)
 
 
-@pytest.mark.parametrize("held", ["up", "down"])
-@pytest.mark.parametrize("way", ["moving", "listed"])
+@pytest.mark.parametrize(("held", "way"), [("up", "moving"), ("down", "moving"), ("up", "listed")])
 async def test_g1_a_commit_that_waits_for_its_standby(
     pair: Pair, held: Direction, way: str
 ) -> None:
