@@ -27,8 +27,6 @@ SETTINGS = {"retry_ms": [10, 30], "sweep_seconds": 0.05, "synchronous": "NORMAL"
 #: A seeded moment after which the process is killed, in seconds.
 LONGEST_LIFE = 0.4
 RANDOM_KILLS = 12
-#: Long enough for a false answer or a frame to reach who waits for it.
-LINGER = 0.1
 #: Events that a page must have seen before a kill, and after the restart.
 SOME = 5
 #: Those between nodes are in tests/buses/test_crash_points.py.
@@ -55,11 +53,10 @@ def app(server: AppProcess) -> AppProcess:
 
 
 def arm(app: AppProcess, point: Point, nth: int) -> None:
-    """Before a step it lingers, then dies; after one it dies at once, maybe before it answers."""
+    """Before a step it dies when all that was told too early is out; after one at once."""
     app.armed = True
-    linger = LINGER if point.when == "before" else 0
     try:
-        app.post("/arm", point=point.name, nth=nth, linger=linger)
+        app.post("/arm", point=point.name, nth=nth, late=point.when == "before")
     except httpx.TransportError:
         return
 

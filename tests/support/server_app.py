@@ -4,7 +4,7 @@
     POST /deed      {"name", "to", "how", "rollback"?}   a row and its event in one transaction
     POST /withdraw  {"about"}                            retract
     POST /append    {"names", "to", "size"?}             several events, some bytes of data each
-    POST /arm       {"point", "nth", "linger"}           choose where this process dies
+    POST /arm       {"point", "nth", "late"}             choose where this process dies
     GET  /page                                           a page that only knows EventSource
     GET  /sse                                            the stream again, on a route of its own
 
@@ -176,7 +176,8 @@ class App:
     async def arm(self, asked: Json) -> Json:
         """From now on this process dies at that point."""
         if self.faults is not None:
-            action = faults.linger(asked["linger"]) if asked["linger"] else faults.kill
+            loop = asyncio.get_running_loop()
+            action = faults.kill_after_turns(loop) if asked["late"] else faults.kill
             self.faults.arm(asked["point"], asked["nth"], action)
         return {}
 

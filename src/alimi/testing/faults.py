@@ -10,12 +10,14 @@ the way of an event belongs into it, and the crash tests run over all of it.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import importlib
 import inspect
 import os
 import signal
-import time
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
@@ -23,6 +25,10 @@ from typing import Any, Literal
 import msgspec
 
 Action = Callable[[], object]
+#: From a result that is set to its answer on the socket a loop takes about ten turns.
+_TURNS = 200
+#: A loop that stands still is no reason to live on; seconds.
+_PATIENCE = 10
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -126,11 +132,26 @@ def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def linger(seconds: float) -> Action:
-    """Stand still first, and then `kill`: who was told too early has time to believe it."""
+def kill_after_turns(loop: asyncio.AbstractEventLoop) -> Action:
+    """Let the loop go round first, and then `kill`: who was told too early has heard it.
+
+    On the loop itself nothing more can be told before the end, so there it comes at once.
+    """
 
     def action() -> None:
-        time.sleep(seconds)  # the fault: the whole process stands still, its loop too
+        with contextlib.suppress(RuntimeError):
+            if asyncio.get_running_loop() is loop:
+                kill()
+        gone_round = threading.Event()
+
+        def turn(left: int) -> None:
+            if left:
+                loop.call_soon(turn, left - 1)
+            else:
+                gone_round.set()
+
+        loop.call_soon_threadsafe(turn, _TURNS)
+        gone_round.wait(_PATIENCE)
         kill()
 
     return action
