@@ -19,6 +19,7 @@ from board.settings import Settings
 
 ADDRESS = "http://board.test"
 EMMA, JIWOO, DOHYUN = 1, 2, 3
+PROBLEM = "application/problem+json"
 
 Json = dict[str, Any]
 
@@ -89,6 +90,16 @@ class Bench:
         answer = await log_in(client, user_id, password)
         assert answer.status_code == 204, answer.text
         return Person(client, self.board)
+
+
+def detail(answer: Response, status: int) -> str:
+    """The sentence of a problem, which has to be one."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == PROBLEM
+    problem = answer.json()
+    assert problem["status"] == status
+    assert {"type", "title", "status", "detail"} <= problem.keys()
+    return str(problem["detail"])
 
 
 async def log_in(client: AsyncClient, user_id: int, password: str = "demo") -> Response:
