@@ -122,6 +122,8 @@ class Carrier:
         #: kept until then, because a lost one is a stream that goes on.
         self._unsure = False
         self._unsure_hangups: list[HangUp] = []
+        #: Hang-ups that were too many to be kept.
+        self._unkept = 0
         #: Nothing waits and nothing is being sent.
         self._rest = asyncio.Event()
         self._rest.set()
@@ -310,9 +312,11 @@ class Carrier:
             # What was under way may or may not have arrived.
             self._owes_look = self._owes_look or self._unsure
             self._unlink(link, "closed")
+            if self._unkept:
+                self.dropped("full", self._unkept)
             for hangup in self._unsure_hangups:
                 self._wait(hangup)
-            self._unsure_hangups.clear()
+            self._settle()
 
     def _greet(self) -> None:
         self.trouble = None
@@ -354,13 +358,23 @@ class Carrier:
         batch = self._take()
         if batch:
             self._unsure = True
-            self._unsure_hangups += [said for said in batch if isinstance(said, HangUp)]
-            del self._unsure_hangups[:-_MOST_WAITING]
+            self._keep([said for said in batch if isinstance(said, HangUp)])
             async with asyncio.timeout(self._patience.confirm_all):
                 await link.send(batch)
             self._count_sent(batch)
         if not self._waiting:
             self._rest.set()
+
+    def _keep(self, hangups: Sequence[HangUp]) -> None:
+        """Until the server has answered; of too many the newest."""
+        self._unsure_hangups += hangups
+        self._unkept += max(0, len(self._unsure_hangups) - _MOST_WAITING)
+        del self._unsure_hangups[:-_MOST_WAITING]
+
+    def _settle(self) -> None:
+        """Nothing that was sent has to be said again."""
+        self._unsure_hangups.clear()
+        self._unkept = 0
 
     def _count_sent(self, batch: Sequence[Said]) -> None:
         for what, count in Counter(_WHAT[type(said)] for said in batch).items():
@@ -371,7 +385,7 @@ class Carrier:
             async with asyncio.timeout(self._patience.probe):
                 await link.probe()
             self._unsure = False
-            self._unsure_hangups.clear()
+            self._settle()
         except TimeoutError:
             link.close("the server answers no more")
         except LinkError:

@@ -216,7 +216,8 @@ class Alimi:
         if not callable(ask_again):
             raise InvalidInput("ask_again is an async function that answers as who does")
         again = Again(ask_again, asked_at)
-        return backends.response_for(request, StreamResponse(self._hub, identity, again))
+        stream = StreamResponse(self._hub, identity, again, self.metrics)
+        return backends.response_for(request, stream)
 
     # -- life ---------------------------------------------------------------------------------
 

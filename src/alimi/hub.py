@@ -283,8 +283,9 @@ class Hub:
     def _signal(self, recipient: str, body: bytes, count: int) -> None:
         now = self._clock()
         for stream in tuple(self._streams.get(recipient, ())):
-            if not stream.place.begun:
-                continue  # its `hello` comes later and tells the page to look
+            if not stream.place.begun:  # its `hello` comes later and tells the page to look
+                self._metrics.signals_dropped.labels("early").inc(count)
+                continue
             if stream.sink.backlog > self._settings.backlog_bytes:
                 self._metrics.signals_dropped.labels("behind").inc(count)
                 continue

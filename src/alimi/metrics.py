@@ -13,9 +13,9 @@ V = TypeVar("V", bound=str)
 
 # docs/metrics.md lists each.
 EndReason = Literal["gone", "age", "drain", "expired", "hangup", "stalled", "unavailable"]
-RefusalReason = Literal["capacity", "drain"]
+RefusalReason = Literal["capacity", "drain", "unavailable"]
 ResetReason = Literal["epoch", "foreign", "floor", "far", "bulk", "ahead", "malformed"]
-SignalDrop = Literal["behind"]
+SignalDrop = Literal["behind", "early"]
 LetGoReason = Literal["age", "number"]
 TailDrop = Literal["bytes"]
 RepeatReason = Literal["same", "conflict"]

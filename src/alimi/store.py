@@ -87,7 +87,7 @@ class Store(Protocol):
         """Change rows under one new version; none changed leaves the version as it is."""
 
     async def positions(self, recipients: Sequence[str]) -> Positions:
-        """The epoch and the heads, in one query: the position check."""
+        """The epoch and the heads, in one query: what a position check asks."""
 
     async def sweep(self, now: int, retention: Retention, limit: int) -> Swept:
         """One bounded step of expiry, retention and pruning, as changes with versions."""

@@ -13,6 +13,7 @@ from typing import Any
 from alimi import frames
 from alimi.errors import AlimiError
 from alimi.hub import Again, Hub
+from alimi.metrics import Metrics
 from alimi.model import Identity
 from alimi.sinks import AsgiSink, Receive, Send, Sink
 from alimi.sparing import Sparing
@@ -104,10 +105,12 @@ class StreamResponse:
         hub: Callable[[], Awaitable[Hub]],
         identity: Identity,
         again: Again,
+        metrics: Metrics,
     ) -> None:
         self._hub = hub
         self._identity = identity
         self._again = again
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET with a stream, HEAD with its headers."""
@@ -118,6 +121,7 @@ class StreamResponse:
             hub = await self._hub()
         except (AlimiError, OSError) as error:
             _failing.say(type(error).__name__, _CANNOT_BEGIN, exc_info=True)
+            self._metrics.streams_refused.labels("unavailable").inc()
             await _answer(send, frames.bye("unavailable", random.randint(*_UNAVAILABLE_MS)))
             return
         goodbye = hub.refuse(self._identity.recipient)

@@ -131,6 +131,25 @@ async def test_what_is_dropped_while_a_look_is_sent_is_looked_up_too(
     assert said == [(Hint, "a"), (Hint, "b"), (Look, ""), (Hint, "d"), (Hint, "e"), (Look, "")]
 
 
+async def test_g8_hang_ups_that_were_too_many_to_be_said_again_are_counted(
+    open_node: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: of those that may be lost with a link the newest are said again, the others counted."""
+    monkeypatch.setattr(carrier, "_MOST_WAITING", 2)
+    links = Links()
+    node = await open_node(links)
+    for session in "abc":
+        await node.bus.publish([HangUp("2", session)])
+    assert isinstance(node.bus, Carrier)
+    full = node.bus._metrics.bus_dropped.labels("full")._value
+    assert (len(links.made[0].sent), full.get()) == (3, 0)
+    links.made[0].close()
+    second = await links.reach(2)
+    await asyncio.wait_for(second.sending.wait(), 10)
+    assert second.sent == [HangUp("2", "b"), HangUp("2", "c"), Look()]
+    assert full.get() == 1
+
+
 async def test_an_idle_link_has_what_was_published(open_node: Opener) -> None:
     """What a relay has to say does not stand behind the batch that it begins next."""
     links = Links()

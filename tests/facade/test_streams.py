@@ -57,6 +57,8 @@ async def test_a_stream_that_cannot_begin_asks_to_come_back(tmp_path: Path) -> N
     stream = OpenStream(broken, 2)
     await stream.until(lambda reader: reader.said_bye == "unavailable")
     assert stream.status == 200
+    refused = ("alimi_streams_refused_total", {"reason": "unavailable"})
+    assert broken.metrics.registry.get_sample_value(*refused) == 1
 
 
 async def test_g8_readers_that_come_again_and_again_do_not_fill_the_log(

@@ -280,6 +280,20 @@ async def test_a_signal_to_a_reader_behind_is_dropped_and_counted(tmp_path: Path
         assert node.metrics.signals_dropped.labels("behind")._value.get() > 100
 
 
+async def test_a_signal_to_a_stream_that_has_not_begun_is_dropped_and_counted(
+    tmp_path: Path,
+) -> None:
+    """G8: nothing comes before `hello`, which tells the page to look for itself."""
+    async with a_node(tmp_path) as node:
+        sink = HandSink()
+        await node.hub.open(sink, Identity("2"), None, ())
+        await node.bus.publish([SignalTo("2", "typing", None)] * 2)
+        node.hub.deliver(())
+        assert node.metrics.signals_dropped.labels("early")._value.get() == 2
+        await node.hub.settled()
+        assert names(read(sink.take())) == ["hello"]
+
+
 async def test_twenty_thousand_streams_leave_nothing_behind(tmp_path: Path) -> None:
     """G8: registering and dropping them returns every object."""
     async with a_node(tmp_path, max_streams=30_000, max_streams_per_recipient=30_000) as node:

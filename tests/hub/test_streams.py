@@ -64,6 +64,16 @@ async def test_hello_starts_where_the_reader_stood(tmp_path: Path) -> None:
         assert reader.shown == missed
 
 
+async def test_hello_repeats_how_far_everything_was_shown(tmp_path: Path) -> None:
+    """G5: cut behind `hello`, a replay that was cut before still goes on where it was."""
+    async with a_node(tmp_path) as node:
+        first, *_ = await node.notify("2", count=3)
+        await node.mark("2", "read", ids=(first,))
+        cursor = (await head_of(node)).rpartition(".")[0] + ".2.0"
+        _, sink = await node.open(cursor=cursor)
+        assert read(sink.take()).events[0][2] == cursor
+
+
 async def test_a_cut_anywhere_in_a_replay_loses_nothing(tmp_path: Path) -> None:
     """G5: cut the bytes at every place; the next connection brings exactly the rest."""
     async with a_node(tmp_path, page=4, max_streams_per_recipient=5_000) as node:
