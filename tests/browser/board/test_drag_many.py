@@ -13,7 +13,7 @@ from tests.board.served import Hosted
 from tests.browser.board.visit import visit
 from tests.browser.conftest import PHONE, OpenContext
 
-MANY = 400
+MANY = 200
 FILL = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
 INSERT INTO cards (list_id, rank, title, description, author_id, version, created_at, updated_at)
