@@ -47,5 +47,15 @@ async def listen(node: Alimi, recipient: str = "2", **identity: Any) -> Listener
     return sink
 
 
+async def at_rest(node: Alimi) -> None:
+    """Its relay has looked into the outbox once, as each does when it starts, and found nothing.
+
+    Later it looks when the node itself records something, or its settings say so.
+    """
+    async with asyncio.timeout(30):
+        while not counted(node, "alimi_relay_batch_seconds_count"):
+            await asyncio.sleep(0.01)  # between two questions; the answer decides
+
+
 def counted(node: Alimi, series: str, **labels: str) -> float:
     return node.metrics.registry.get_sample_value(series, labels) or 0.0
