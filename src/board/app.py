@@ -17,6 +17,7 @@ from board import pages
 from board.api import archive, cards, comments, session, streams
 from board.api import board as board_api
 from board.api.asking import identify, locale_of
+from board.api.fields import explain
 from board.board import Board
 from board.guard import LIBRARY, Guard
 from board.problems import Problem
@@ -71,24 +72,17 @@ def _answer_problems(app: FastAPI) -> None:
         if error.status_code == 404 and pages.wants_page(request):
             return pages.missing_page(locale_of(request))
         key = _KEYS.get(error.status_code, "bad_request")
-        headers = error.headers
-        return Problem(error.status_code, key, headers=headers).response(locale_of(request))
+        return Problem(key, headers=error.headers).response(locale_of(request))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [_error(each) for each in error.errors()[:MAX_ERRORS]]
-        return Problem(422, "invalid", errors=errors).response(locale_of(request))
+        locale, found = locale_of(request), error.errors()
+        if any(each["type"] == "json_invalid" for each in found):
+            return Problem("bad_request").response(locale)
+        errors = [explain(each, locale) for each in found[:MAX_ERRORS]]
+        return Problem("invalid", errors=errors).response(locale)
 
     @app.exception_handler(Exception)
     async def failed(request: Request, error: Exception) -> JSONResponse:
         del error  # the server logs it
-        return Problem(500, "server").response(locale_of(request))
-
-
-def _error(error: Mapping[str, Any]) -> dict[str, str]:
-    field = ".".join(str(part) for part in error["loc"])
-    # A field's name comes from outside and may hold half a character, which no answer can carry.
-    return {
-        "field": field.encode("utf-8", "replace").decode("utf-8")[:200],
-        "message": str(error["msg"]),
-    }
+        return Problem("server").response(locale_of(request))

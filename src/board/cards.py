@@ -188,4 +188,4 @@ async def _others(session: AsyncSession, list_id: int, but: Card | None = None) 
 async def _check_room(session: AsyncSession) -> None:
     query = select(func.count()).select_from(Card).where(Card.archived_at.is_(None))
     if (await session.scalar(query) or 0) >= MAX_CARDS:
-        raise Problem(409, "board_full")
+        raise Problem("board_full")

@@ -87,5 +87,5 @@ async def _own(act: Act, comment_id: int) -> Comment:
     if found is None:
         raise missing("comment")
     if found.author_id != act.actor.id:
-        raise Problem(403, "not_yours")
+        raise Problem("not_yours")
     return found

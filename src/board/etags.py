@@ -18,7 +18,7 @@ class Expected:
     def check(self, version: int) -> None:
         """412 unless this version is one of those expected."""
         if self._tags is not None and not {"*", etag(version)} & self._tags:
-            raise Problem(412, "changed_meanwhile", headers={"ETag": etag(version)})
+            raise Problem("changed_meanwhile", headers={"ETag": etag(version)})
 
 
 def etag(version: int) -> str:

@@ -6,6 +6,7 @@ of its own.
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +19,8 @@ LIBRARY = "/alimi"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: The longest description in four-byte characters, written as JSON escapes.
 MAX_BODY = 128 * 1024
+#: A body that dribbles in more slowly than this is no honest client's; the same as Alimi's own.
+BODY_SECONDS = 30.0
 
 CONTENT_SECURITY_POLICY = "; ".join(  # noqa: FLY002 - one directive a line
     (
@@ -42,8 +45,12 @@ HEADERS = {
 }
 
 
+class _Gone(Exception):
+    """The client left before its request was complete; nobody is there to answer."""
+
+
 class Guard:
-    """Refuses cross-site writes, bodies that are not JSON or too large; adds security headers."""
+    """Refuses cross-site writes, bodies that are late, too large or no JSON; adds headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -56,6 +63,8 @@ class Guard:
         sending = _with_headers(send, scope["path"])
         try:
             receive = await _checked(scope, receive)
+        except _Gone:
+            return
         except Problem as problem:
             locale = choose_locale(Headers(scope=scope).get("accept-language", ""))
             await problem.response(locale)(scope, receive, sending)
@@ -81,29 +90,39 @@ def is_cross_site(method: str, headers: Headers) -> bool:
 async def _checked(scope: Scope, receive: Receive) -> Receive:
     headers = Headers(scope=scope)
     if is_cross_site(scope["method"], headers):
-        raise Problem(403, "cross_site")
+        raise Problem("cross_site")
     if scope["method"] in SAFE_METHODS:
         return receive
     body = await _read(receive, headers)
     if body and headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise Problem(415, "not_json")
+        raise Problem("not_json")
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise Problem("bad_request") from None
     return _replayed(body, receive)
 
 
 async def _read(receive: Receive, headers: Headers) -> bytes:
-    """The whole body, which is small; counted as it comes, since a header may lie."""
-    too_large = Problem(413, "body_too_large", most=MAX_BODY)
+    """The whole body, which is small and soon there; counted as it comes, since headers may lie."""
+    too_large = Problem("body_too_large", most=MAX_BODY)
     said = headers.get("content-length", "0")
     if not said.isdecimal() or len(said) > 9 or int(said) > MAX_BODY:
         raise too_large
     body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise too_large
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
-            return bytes(body)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise _Gone
+                body += message.get("body", b"")
+                if len(body) > MAX_BODY:
+                    raise too_large
+                if not message.get("more_body"):
+                    return bytes(body)
+    except TimeoutError:
+        raise Problem("body_timeout", seconds=int(BODY_SECONDS)) from None
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

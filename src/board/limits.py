@@ -54,7 +54,7 @@ async def check(session: AsyncSession, attempt: Attempt) -> None:
     if any(waits):
         seconds = max(waits) // 1000 + 1
         headers = {"Retry-After": str(seconds)}
-        raise Problem(429, "too_many_logins", headers=headers, seconds=seconds)
+        raise Problem("too_many_logins", headers=headers, seconds=seconds)
 
 
 async def take(session: AsyncSession, attempt: Attempt) -> None:

@@ -33,7 +33,7 @@ async def create(act: Act, name: str) -> List:
     """A new list, at the right."""
     others = await in_order(act.session)
     if len(others) >= MAX_LISTS:
-        raise Problem(409, "lists_full")
+        raise Problem("lists_full")
     made = List(name=name, rank=0)
     ranks.place(made, others, None)
     act.session.add(made)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from starlette.datastructures import Headers
+from starlette.types import Message
 
+from board import guard
 from board.guard import MAX_BODY, is_cross_site
 from tests.board.harness import ADDRESS, EMMA, Bench, Person
 
@@ -69,13 +72,57 @@ async def test_a_large_body_is_refused(emma: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"\xff\xfe", b"nul", b'{"title": "\xed\xa0\x80"}', b"[" * 9999]
+    "body", [b"{", b"\xff\xfe", b"nul", b'{"title": "\xed\xa0\x80"}', b"[" * 9999]
 )
 async def test_broken_json_is_the_senders_fault(emma: Person, body: bytes) -> None:
-    """Never a 5xx."""
+    """400 whatever breaks it: it has no fields that could be named."""
     answer = await emma.client.post("/api/cards", content=body, headers=JSON)
-    assert answer.status_code in {400, 422}
+    assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:alimi-board:problem:bad-request"
+    assert "errors" not in answer.json()
+
+
+async def test_no_body_lacks_its_fields(emma: Person) -> None:
+    """Nothing at all is not broken: 422 says what is needed."""
+    answer = await emma.client.post("/api/cards", headers=JSON)
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "body", "message": "This is needed."}]
+
+
+async def test_a_body_that_never_comes_is_408(
+    emma: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: a request is not kept for ever for a body that dribbles, as at Alimi's own addresses."""
+    assert guard.BODY_SECONDS == 30
+    monkeypatch.setattr(guard, "BODY_SECONDS", 0.01)
+
+    async def dribble() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = await emma.client.post("/api/cards", content=dribble(), headers=JSON)
+    assert answer.status_code == 408
+    assert answer.json()["type"] == "urn:alimi-board:problem:body-timeout"
+
+
+async def test_who_leaves_before_the_end_is_not_answered() -> None:
+    """Half a body and a closed connection reach no route, though the half would do by itself."""
+    coming: list[Message] = [
+        {"type": "http.request", "body": b'{"user_id": 2}', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return coming.pop(0)
+
+    async def refuse(*told: object) -> None:
+        raise AssertionError(told)
+
+    headers = [(b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "PATCH", "path": "/api/cards/1", "headers": headers}
+    await guard.Guard(refuse)(scope, receive, refuse)
+    assert coming == []
 
 
 @pytest.mark.parametrize(

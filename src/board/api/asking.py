@@ -37,7 +37,7 @@ PageUser = Annotated[str | None, Header(alias="X-Board-User", max_length=20)]
 async def _asker(request: Request, board: TheBoard, page_user: PageUser = None) -> Member:
     member = await board.member(request.cookies.get(COOKIE))
     if member is None:
-        raise Problem(401, "login_required")
+        raise Problem("login_required")
     request.state.locale = member.locale
     check_page(page_user, member)
     return member
@@ -46,7 +46,7 @@ async def _asker(request: Request, board: TheBoard, page_user: PageUser = None) 
 def check_page(page_user: str | None, member: Member) -> None:
     """A page says whose it is: left open while somebody else logged in, it acts for nobody."""
     if page_user is not None and page_user != str(member.id):
-        raise Problem(409, "session_changed")
+        raise Problem("session_changed")
 
 
 Asker = Annotated[Member, Depends(_asker)]

@@ -72,5 +72,5 @@ async def _check(board: Board, wanted: Credentials, request: Request) -> tuple[U
         await limits.take(session, attempt)
     kept = user.password_hash if user and sessions.may_log_in(user, board.settings) else None
     if not await board.passwords.matches(kept, wanted.password) or user is None:
-        raise Problem(401, "login_failed")
+        raise Problem("login_failed")
     return user, attempt

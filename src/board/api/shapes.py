@@ -13,6 +13,7 @@ from pydantic import (
     StrictInt,
     StringConstraints,
 )
+from pydantic_core import PydanticCustomError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from board import comments, following
@@ -29,7 +30,7 @@ _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
 
 def _seen(text: str) -> str:
     if not shows(text):
-        raise ValueError("nothing in it can be seen")
+        raise PydanticCustomError("invisible", "nothing in it can be seen")
     return text
 
 

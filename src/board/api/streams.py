@@ -21,7 +21,7 @@ async def stream(
 ) -> Response:
     """One's own notifications, as they come; text/event-stream."""
     if user_id != str(asker.id):
-        raise Problem(403, "not_yours")
+        raise Problem("not_your_stream")
     response: Response = board.alimi.stream(
         request, sessions.identity(asker), ask_again=partial(identify, board, request.cookies)
     )
