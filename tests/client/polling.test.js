@@ -21,10 +21,10 @@ const row = (version, more) => ({ id: "n" + version, version, seen_at: null, rea
 /** An inbox behind a proxy that holds event streams back: what it says, and what was asked of it. */
 async function held() {
   const inbox = { cursor: "one.3", items: /** @type {any[]} */ ([]), status: 200, headers: {} };
-  /** @type {import("./server.js").Answer[]} */
-  const streams = [];
+  /** The streams that were asked for, as answers that are still to be given. */
+  const streams = recorder();
   const server = await serve((question, answer) => {
-    if (question.url?.endsWith("stream")) return void streams.push(answer);
+    if (question.url?.endsWith("stream")) return streams.add(answer);
     const { cursor, items, status } = inbox;
     const page = { unread: items.length, unseen: items.length, cursor, next: null };
     answer.writeHead(status, { "content-type": "application/json" });
@@ -40,7 +40,12 @@ async function held() {
     streams,
     feed,
     news,
-    asked: () => server.asked.map(({ url }) => url?.split("/").at(-1)).filter((one) => one !== "stream"),
+    /** What was asked for by now: a round trip of our own brings to light what is under way. */
+    async asked() {
+      await fetch(server.base + "stone");
+      const paths = server.asked.map(({ url }) => url?.split("/").at(-1));
+      return paths.filter((path) => path !== "stream" && path !== "stone");
+    },
     /** A page that is looked at says so; the feed answers by what it does. @param {number} seconds */
     look(seconds) {
       mock.timers.setTime(Date.now() + seconds * 1000);
@@ -56,15 +61,15 @@ async function held() {
 test("ten seconds without a byte, and it asks; then every ten seconds, while someone looks", limit, async () => {
   const { look, answers, asked, state } = await held();
   look(9);
-  assert.deepEqual(asked(), []);
+  assert.deepEqual(await asked(), []);
   look(2);
   await answers(1);
   await state("polling");
   look(5);
-  assert.deepEqual(asked(), ["counts"]);
+  assert.deepEqual(await asked(), ["counts"]);
   look(6);
   await answers(2);
-  assert.deepEqual(asked(), ["counts", "counts"]);
+  assert.deepEqual(await asked(), ["counts", "counts"]);
 });
 
 test("what is new is told once, in order, and moves the cursor (G4, G5)", limit, async () => {
@@ -83,7 +88,7 @@ test("what is new is told once, in order, and moves the cursor (G4, G5)", limit,
   look(11);
   await answers(2);
   assert.equal(news.log.filter(({ t }) => t === "event").length, 2);
-  assert.deepEqual(asked(), ["counts", "inbox?limit=20", "counts"]);
+  assert.deepEqual(await asked(), ["counts", "inbox?limit=20", "counts"]);
 });
 
 test("where something else has happened too, no cursor claims that it was told (G5)", limit, async () => {
@@ -115,8 +120,8 @@ test("asking that fails is said, and waits longer each time", limit, async () =>
   for (const [seconds, times] of [[7, 2], [6, 3], [14, 3], [12, 4]]) {
     const before = news.log.length;
     look(seconds);
-    if (asked().length < times) await news.until((log) => log.length > before);
-    assert.equal(asked().length, times, `after ${seconds} s`);
+    if ((await asked()).length < times) await news.until((log) => log.length > before);
+    assert.equal((await asked()).length, times, `after ${seconds} s`);
   }
   inbox.status = 200;
   look(40);
@@ -144,41 +149,41 @@ test("a stream handed over at its end lives for no time; one that lives ends the
   await answers(1);
   await state("polling");
   const hello = 'retry: 100\n\nid: one.3\nevent: hello\ndata: {"unread":0,"unseen":0,"version":3}\n\n';
-  stream(streams[0], hello);
-  streams[0].end();
+  stream(streams.log[0], hello);
+  streams.log[0].end();
   await news.until((log) => log.some(({ event }) => event === "hello"));
-  while (streams.length < 2) await new Promise(setImmediate);
+  await streams.until((log) => log.length === 2);
   assert.equal(feed.state, "polling");
   assert.ok(!news.log.some((one) => one.state === "live"));
-  stream(streams[1], hello);
+  stream(streams.log[1], hello);
   await state("live");
-  const before = asked().length;
+  const before = await asked();
   look(60);
-  assert.equal(asked().length, before);
+  assert.deepEqual(await asked(), before);
 });
 
 test("a 403 for the stream alone is a proxy's: it asks, and tries the stream when it is told to", limit, async () => {
   const { look, answers, state, streams, feed } = await held();
-  streams[0].writeHead(403).end();
+  streams.log[0].writeHead(403).end();
   await state("denied");
   look(0);
   await answers(1);
   await state("polling");
   feed.hear({ t: "poke" }, () => {});
-  while (streams.length < 2) await new Promise(setImmediate);
-  stream(streams[1]);
+  await streams.until((log) => log.length === 2);
+  stream(streams.log[1]);
   await state("live");
 });
 
 test("a stream that is lost is given ten seconds to come back", limit, async () => {
   const { look, answers, state, streams, asked } = await held();
-  stream(streams[0], "retry: 600000\n\n");
+  stream(streams.log[0], "retry: 600000\n\n");
   await state("live");
   mock.timers.setTime(Date.now() + 3_600_000);
-  streams[0].end();
+  streams.log[0].end();
   await state("retry");
   look(9);
-  assert.deepEqual(asked(), []);
+  assert.deepEqual(await asked(), []);
   look(2);
   await answers(1);
   await state("polling");
@@ -186,12 +191,12 @@ test("a stream that is lost is given ten seconds to come back", limit, async () 
 
 test("an answer after an outage wakes the stream, which need not wait any longer", limit, async () => {
   const { look, answers, state, streams } = await held();
-  streams[0].writeHead(503, { "retry-after": "600" }).end();
+  streams.log[0].writeHead(503, { "retry-after": "600" }).end();
   await state("retry");
   look(11);
   await answers(1);
-  while (streams.length < 2) await new Promise(setImmediate);
-  stream(streams[1]);
+  await streams.until((log) => log.length === 2);
+  stream(streams.log[1]);
   await state("live");
 });
 
