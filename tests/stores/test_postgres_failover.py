@@ -118,3 +118,17 @@ def test_a_standby_is_named_by_every_command(pair: Pair, tmp_path: Path) -> None
         )
     assert "is a standby" in terminal.run("doctor", "--db", there).stdout
     terminal.close()
+
+
+async def test_a_server_that_hangs_is_passed_by(pair: Pair) -> None:
+    """Of those in the URL the first may be switched off, or frozen: the next gets its turn."""
+    store = PostgresStore(pair.listed)
+    await store.migrate()
+    await asyncio.to_thread(pair.standby.catch_up)
+    await asyncio.to_thread(pair.primary.freeze)
+    await asyncio.to_thread(pair.standby.promote)
+    await store.open()
+    await store.append([event()])
+    await settle(store)
+    assert len(await ids(store)) == 1
+    await store.close()

@@ -216,7 +216,7 @@ async def test_an_inbox_that_somebody_keeps_locked_is_told(
     await store.append([event()])
     name = await db.fetchval("SELECT current_database()")
     await db.execute(f"ALTER DATABASE \"{name}\" SET lock_timeout = '50ms'")
-    impatient = PostgresStore(store._target.dsn)
+    impatient = PostgresStore(store._target.dsns[0])
     await impatient.open()
     async with db.transaction():
         await db.execute("SELECT 1 FROM alimi_inboxes FOR UPDATE")

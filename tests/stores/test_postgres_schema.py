@@ -183,7 +183,7 @@ def test_the_usual_spellings(scheme: str) -> None:
     store = backends.open_store(f"{scheme}://me:p%40ss@db.example:6432/app", Settings())
     assert isinstance(store, PostgresStore)
     assert store.name == "postgresql://me@db.example:6432/app"
-    dsn = store._target.dsn
+    (dsn,) = store._target.dsns
     assert dsn == "postgresql://me:p%40ss@db.example:6432/app?application_name=alimi"
 
 
@@ -201,7 +201,7 @@ def test_the_usual_spellings(scheme: str) -> None:
 )
 def test_options(query: str, expected: str) -> None:
     """What asyncpg does not know would be sent to the server as a setting, which refuses it."""
-    dsn = Target(f"postgresql://h/d?{query}").dsn
+    (dsn,) = Target(f"postgresql://h/d?{query}").dsns
     found = dsn.partition("?")[2].replace("application_name=alimi", "").strip("&")
     assert found == expected
 
@@ -211,10 +211,24 @@ def test_no_password_is_shown() -> None:
     assert Target("postgresql://me:secret@h:1/d?password=secret").name == "postgresql://me@h:1/d"
 
 
-def test_several_hosts_mean_the_one_that_takes_writes() -> None:
-    """A list of hosts is a cluster with one primary."""
-    assert "target_session_attrs=primary" in Target("postgresql://a:1,b:2/d").dsn
-    assert "target_session_attrs=any" in Target("postgresql://a,b/d?target_session_attrs=any").dsn
+@pytest.mark.parametrize(
+    ("url", "places"),
+    [
+        ("postgresql://me:p@a:1,b:2/d", ["//me:p@a:1/d?", "//me:p@b:2/d?"]),
+        ("postgresql://a,b/d?target_session_attrs=any", ["//a/d?", "//b/d?"]),
+        ("postgresql:///d?host=a,b&port=1,2", ["host=a&port=1", "host=b&port=2"]),
+        ("postgresql:///d?host=a,b&port=5", ["host=a&port=5", "host=b&port=5"]),
+        ("postgresql:///d?host=/run/postgresql", ["host=%2Frun%2Fpostgresql"]),
+        ("postgresql:///d", ["/d?"]),
+    ],
+)
+def test_several_hosts_are_asked_one_by_one(url: str, places: list[str]) -> None:
+    """A list of hosts is a cluster with one primary; which it is, no option says."""
+    dsns = Target(url).dsns
+    assert len(dsns) == len(places)
+    for dsn, place in zip(dsns, places, strict=True):
+        assert place in dsn
+        assert "target_session_attrs" not in dsn
 
 
 def test_a_bad_option_is_named() -> None:

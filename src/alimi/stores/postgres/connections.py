@@ -210,8 +210,6 @@ def as_alimi_error(error: BaseException) -> BaseException:
         return error
     if isinstance(error, _MISSING):
         return SchemaMissing()
-    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
-        return StoreReadOnly()
     if isinstance(error, _POOLED):
         said = str(error).partition("\n")[0]  # below it asyncpg advises against poolers
         return StoreError(

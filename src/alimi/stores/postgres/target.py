@@ -13,15 +13,22 @@ from alimi.errors import ConfigurationError, StoreReadOnly
 
 #: How long to wait for a server that does not answer.
 CONNECT_SECONDS = 10.0
+#: The same where there are others to turn to: a machine that was switched off says nothing at all.
+_TURN_SECONDS = 2.0
 #: How long to be polite to a server that is left.
 _CLOSE_SECONDS = 5.0
+#: What one server may say, or not say, so that another is tried.
+_PASSED = (
+    OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+    StoreReadOnly,
+)  # fmt: skip
 #: Options that tune sockets or the client's own library; asyncpg would send them to the server.
 _IGNORED = frozenset({
     "channel_binding", "client_encoding", "gssdelegation", "gssencmode", "hostaddr", "keepalives",
     "keepalives_count", "keepalives_idle", "keepalives_interval", "load_balance_hosts",
     "max_protocol_version", "min_protocol_version", "prepare_threshold",
     "prepared_statement_name_func", "requirepeer", "require_auth",
-    "sslcompression", "sslsni", "tcp_user_timeout",
+    "sslcompression", "sslsni", "target_session_attrs", "tcp_user_timeout",
 })  # fmt: skip
 #: SQLAlchemy and asyncpg name the number of prepared statements that a connection keeps.
 _CACHE = ("prepared_statement_cache_size", "statement_cache_size")
@@ -39,7 +46,10 @@ class Target:
                 "the URL of the database cannot be read: write postgresql://user:password@host/name"
             ) from error
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
-        self._timeout = _number(options, ("connect_timeout", "timeout"), CONNECT_SECONDS)
+        several = "," in (_host(parts.netloc) or options.get("host", ""))
+        usual = _TURN_SECONDS if several else CONNECT_SECONDS
+        #: Of each server.
+        self._timeout = _number(options, ("connect_timeout", "timeout"), usual)
         cache = _number(options, _CACHE, 100.0)
         said = options.pop("pgbouncer", None)
         #: Whether the URL says that a pooler may hand each transaction to another connection of the
@@ -55,11 +65,15 @@ class Target:
         if "ssl" in options:  # as SQLAlchemy's asyncpg dialect names it
             options.setdefault("sslmode", _sslmode(options.pop("ssl")))
         kept = {name: value for name, value in options.items() if name not in _IGNORED}
-        if "," in _host(parts.netloc, kept):
-            kept.setdefault("target_session_attrs", "primary")
         kept.setdefault("application_name", "alimi")
-        #: What asyncpg understands.
-        self.dsn = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(kept), ""))
+        #: What asyncpg understands: each server by itself, for of a list it gives all its time to
+        #: one that hangs.
+        self.dsns = [
+            urlunsplit(("postgresql", netloc, parts.path, urlencode(kept | place), ""))
+            for netloc, place in _places(parts.netloc, kept)
+        ]
+        #: Which of them took writes last.
+        self._at = 0
         #: For people: without the password.
         self.name = _name(parts.netloc, parts.path)
 
@@ -68,12 +82,7 @@ class Target:
 
         A standby is refused before it can answer: it may lag, and its epoch is that of nobody.
         """
-        connection = await self._open(**given)
-        try:
-            pid = await self._meet(connection)
-        except BaseException:
-            connection.terminate()
-            raise
+        pid, connection = await self._find(**given)
         if self._is_known:
             return connection
         self._is_known = True
@@ -81,6 +90,29 @@ class Target:
             self._cache, self.is_bracketed = 0, True
         await connection.close(timeout=_CLOSE_SECONDS)
         return await self.connect(**given)
+
+    async def _find(self, **given: Any) -> tuple[int, asyncpg.Connection]:
+        """The server that takes writes, first where it was last, and its process."""
+        problems: list[Exception] = []
+        begin = self._at
+        for turn in range(len(self.dsns)):
+            at = (begin + turn) % len(self.dsns)
+            try:
+                found = await self._reach(self.dsns[at], **given)
+            except _PASSED as error:
+                problems.append(error)
+            else:
+                self._at = at
+                return found
+        raise next((each for each in problems if isinstance(each, StoreReadOnly)), problems[-1])
+
+    async def _reach(self, dsn: str, **given: Any) -> tuple[int, asyncpg.Connection]:
+        connection = await self._open(dsn, **given)
+        try:
+            return await self._meet(connection), connection
+        except BaseException:
+            connection.terminate()
+            raise
 
     async def _meet(self, connection: asyncpg.Connection) -> int:
         """Which process serves us now; raises StoreReadOnly where it may not write."""
@@ -93,11 +125,10 @@ class Target:
             raise StoreReadOnly
         return pid
 
-    async def _open(self, **given: Any) -> asyncpg.Connection:
-        cache = self._cache if self._is_known else 0  # asyncpg itself may prepare something
+    async def _open(self, dsn: str, **given: Any) -> asyncpg.Connection:
         try:
             return await asyncpg.connect(
-                self.dsn, timeout=self._timeout, statement_cache_size=cache, **given
+                dsn, timeout=self._timeout, statement_cache_size=self._cache, **given
             )
         except ValueError as error:
             raise ConfigurationError(f"the URL of the database {self.name}: {error}") from error
@@ -110,8 +141,22 @@ async def _look(connection: asyncpg.Connection) -> tuple[int, bool]:
     return pid, is_standby
 
 
-def _host(netloc: str, options: dict[str, str]) -> str:
-    return netloc.rpartition("@")[2] or options.get("host", "")
+def _host(netloc: str) -> str:
+    return netloc.rpartition("@")[2]
+
+
+def _places(netloc: str, options: dict[str, str]) -> list[tuple[str, dict[str, str]]]:
+    """Each server that is named, before the path or as libpq's options."""
+    auth, at, hosts = netloc.rpartition("@")
+    if hosts or "host" not in options:
+        return [(f"{auth}{at}{host}", {}) for host in hosts.split(",")]
+    names = options["host"].split(",")
+    ports = options.get("port", "").split(",")
+    ports = ports if len(ports) == len(names) else ports[:1] * len(names)
+    return [
+        (netloc, {"host": name} | ({"port": port} if port else {}))
+        for name, port in zip(names, ports, strict=True)
+    ]
 
 
 def _number(options: dict[str, str], names: Iterable[str], default: float) -> float:
