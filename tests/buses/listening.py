@@ -53,8 +53,9 @@ async def at_rest(node: Alimi) -> None:
     Later it looks when the node itself records something, or its settings say so.
     """
     async with asyncio.timeout(30):
-        while not counted(node, "alimi_relay_batch_seconds_count"):
-            await asyncio.sleep(0.01)  # between two questions; the answer decides
+        # A gauge tells nobody that it moves: so it is asked, and the answer decides.
+        while not counted(node, "alimi_relay_batch_seconds_count"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 def counted(node: Alimi, series: str, **labels: str) -> float:

@@ -54,7 +54,7 @@ async def test_the_rights_that_the_page_names_are_enough_and_each_is_needed(
         two.bus.unfollow(["anna"])
         rights = set(RIGHTS.split()) & {*NEEDED, *NEEDED_IN_CLUSTERS}
         assert rights == NEEDED | NEEDED_IN_CLUSTERS
-        for right in rights if cluster else NEEDED:
+        for right in NEEDED_IN_CLUSTERS if cluster else NEEDED:
             server.ask(f"ACL SETUSER alimi -{right[1:]}")
             server.ask("CLIENT KILL USER alimi")
             await refused(two, f"'{right[1:]}'")
