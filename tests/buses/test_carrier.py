@@ -131,6 +131,17 @@ async def test_what_is_dropped_while_a_look_is_sent_is_looked_up_too(
     assert said == [(Hint, "a"), (Hint, "b"), (Look, ""), (Hint, "d"), (Hint, "e"), (Look, "")]
 
 
+async def test_of_several_hints_the_newest_is_said(
+    open_node: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8, G9: how far an inbox is takes one place in the queue, also when that is full."""
+    monkeypatch.setattr(carrier, "_MOST_WAITING", 2)
+    links = Links()
+    node = await open_node(links)
+    await node.bus.publish([Hint("2", 1), Hint("3", 1), Hint("2", 2)])
+    assert links.made[0].sent == [Hint("2", 2), Hint("3", 1)]
+
+
 async def test_g8_hang_ups_that_were_too_many_to_be_said_again_are_counted(
     open_node: Opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:

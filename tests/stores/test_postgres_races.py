@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from alimi.errors import StoreBusy
-from alimi.model import Counts, Mark, Retention, Retraction, Swept, now_ms
+from alimi.model import Counts, Entry, Mark, Retention, Retraction, Swept, now_ms
 from alimi.stores.postgres import PostgresStore, sweep
 from alimi.testing.stores.harness import (
     DAY,
@@ -90,6 +90,22 @@ async def test_g6_a_retraction_behind_a_mark(store: PostgresStore, db: asyncpg.C
     changes = await read(store)
     assert (changes.counts, len(changes.items)) == (Counts(0, 0), 1)
     await audit(store)
+
+
+@pytest.mark.parametrize("retracted", [None, "card:1"])
+async def test_a_batch_locks_inboxes_in_order(
+    store: PostgresStore, db: asyncpg.Connection, retracted: str | None
+) -> None:
+    """Who waits for an inbox holds none that comes after it: so no two wait for each other."""
+    await fill(store, 1, "ben", about="card:1")
+    await fill(store, 1)
+    batch: list[Entry] = [event(["ben", "anna"])]
+    if retracted is not None:
+        batch.insert(0, Retraction(retracted, now_ms(), ("ben",)))
+    await store.append(batch)
+    async with behind(db, settle(store)):
+        await db.execute("SELECT 1 FROM alimi_inboxes WHERE recipient = 'ben' FOR UPDATE NOWAIT")
+    await audit(store, "anna", "ben")
 
 
 async def test_a_sweep_waits_for_nobody(store: PostgresStore, db: asyncpg.Connection) -> None:
