@@ -26,6 +26,7 @@ class HeldLink:
         self.may_send = asyncio.Event()
         self.may_send.set()
         self.sending = asyncio.Event()
+        self.confirms = True
         self.error: Exception | None = None
 
     def follow(self, recipients: Iterable[str]) -> None:
@@ -36,7 +37,8 @@ class HeldLink:
 
     def confirm(self) -> asyncio.Future[None]:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
+        if self.confirms:
+            done.set_result(None)
         return done
 
     async def probe(self) -> None:
@@ -86,7 +88,7 @@ async def open_node() -> AsyncIterator[Opener]:
     made: list[Carrier] = []
 
     async def opened(links: Links) -> Node:
-        bus = Carrier("held", links.connect, Metrics(), Patience(pauses=(0.01, 0.02)))
+        bus = Carrier("held", links.connect, Metrics(), Patience(confirm=0.05, pauses=(0.01, 0.02)))
         made.append(bus)
         node = Node(bus)
         await node.open()
@@ -159,6 +161,16 @@ async def test_g8_hang_ups_that_were_too_many_to_be_said_again_are_counted(
     await asyncio.wait_for(second.sending.wait(), 10)
     assert second.sent == [HangUp("2", "b"), HangUp("2", "c"), Look()]
     assert full.get() == 1
+
+
+async def test_a_server_that_confirms_nothing_is_left(open_node: Opener) -> None:
+    """G5, G9: who cannot be heard of for sure waits a moment only, and another link is tried."""
+    links = Links()
+    node = await open_node(links)
+    links.made[0].confirms = False
+    await node.bus.follow(["2"])
+    assert links.made[0].gone.done()
+    await links.reach(2)
 
 
 async def test_an_idle_link_has_what_was_published(open_node: Opener) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from alimi import Alimi, Identity, InvalidInput, streams
+from alimi import Alimi, Identity, InvalidInput, Settings, runtime, streams
+from alimi.model import now_ms
 from alimi.sparing import Sparing
 from tests.facade.open_stream import OpenStream, assigned
 
@@ -23,6 +24,21 @@ async def test_what_this_process_records_is_not_read_again(alimi: Alimi) -> None
     await stream.until(lambda reader: reader.shown)
     assert alimi.metrics.registry.get_sample_value("alimi_store_reads_total") == reads
     await stream.leave()
+
+
+async def test_what_expires_leaves_open_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G9: the sweeper tells which inboxes it changed; nobody waits for a position check."""
+    monkeypatch.setattr(runtime, "now_ms", lambda: now_ms() + 3_600_000)
+    settings = Settings(sweep_seconds=0.01, position_check_seconds=3_600)
+    alimi = Alimi(tmp_path / "alimi.db", settings=settings)
+    stream = OpenStream(alimi, 2)
+    await stream.until(lambda reader: reader.cursor)
+    soon = now_ms() + 60_000
+    receipt = await assigned(alimi).notify(to=2, object={"id": 12}, expires_at=soon)
+    await stream.until(lambda reader: receipt.id in reader.gone)
+    await alimi.close()
 
 
 async def test_hang_up_and_drain(alimi: Alimi) -> None:

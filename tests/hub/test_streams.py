@@ -344,10 +344,14 @@ async def test_a_bulk_mark_is_one_frame(tmp_path: Path) -> None:
         assert reader.unread == 0
 
 
-async def test_a_bulk_change_of_what_was_never_shown_is_a_reset(tmp_path: Path) -> None:
-    """G5: away, 300 came and the phone read them all in one version; no frame could name them."""
+@pytest.mark.parametrize("place", ["0", "300.0"])
+async def test_a_bulk_change_of_what_was_never_shown_is_a_reset(tmp_path: Path, place: str) -> None:
+    """G5: away, 300 came and the phone read them all in one version; no frame could name them.
+
+    Nor to who was told of all but the last version, and not yet shown what was born before.
+    """
     async with a_node(tmp_path) as node:
-        start = (await head_of(node)).rpartition(".")[0] + ".0"
+        start = (await head_of(node)).rpartition(".")[0] + "." + place
         await node.notify("2", count=300)
         await node.mark("2", "read", upto=10**6)
         _, sink = await node.open(cursor=start)
