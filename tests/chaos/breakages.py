@@ -70,15 +70,15 @@ def publish_before_commit() -> None:
                 async with connection.transaction():
                     row = await work(connection)
                     if row["o_state"] != "missed":
-                        changes = apply._read(row, self._epoch, more=False).changes
+                        changes = apply._read(row, self._epoch, None, more=False).changes
                         hubs[-1].deliver(changes)
                         await _until_looked_for(connection, hubs[-1], changes)
                     return row
 
             return await self._lane.run(early)
 
-    async def broken(part: Any, lane: Any, epoch: Any, limit: int) -> Any:
-        return await batch(part, Lane(lane, epoch), epoch, limit)  # type: ignore[arg-type]
+    async def broken(part: Any, lane: Any, epoch: Any, limit: int, followed: Any) -> Any:
+        return await batch(part, Lane(lane, epoch), epoch, limit, followed)  # type: ignore[arg-type]
 
     _replace(hub.Hub, "__init__", remember)
     _replace(apply._Part, "apply", broken)

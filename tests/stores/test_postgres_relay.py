@@ -69,6 +69,19 @@ async def test_g1_several_relays_and_slow_transactions(
         await other.close()
 
 
+async def test_rows_are_told_of_those_who_are_followed(
+    store: PostgresStore, db: asyncpg.Connection
+) -> None:
+    """A batch to readers here and elsewhere: a hint for each, and rows for whom is here."""
+    for to in ("anna", "ben"):
+        await write(db, f"{to}-", to, 2)
+    applied = await store.apply(100, {"ben"}.__contains__)
+    assert [(each.recipient, len(each.items)) for each in applied.changes] == [("ben", 2)]
+    assert {(each.recipient, each.version) for each in applied.hints} == {("anna", 2), ("ben", 2)}
+    await write(db, "anna-later-", "anna")
+    assert (await store.apply(100, {"ben"}.__contains__)).changes == ()
+
+
 async def test_g1_a_late_commit_is_not_passed_over(
     store: PostgresStore, db: asyncpg.Connection
 ) -> None:

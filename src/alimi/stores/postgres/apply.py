@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -42,6 +42,9 @@ _ANEW_SECONDS = 60.0
 
 _decode_content = msgspec.json.Decoder(Content).decode
 
+#: Whether a node has anybody who would take an inbox's changes; None: all are wanted.
+Followed = Callable[[str], bool] | None
+
 
 class Relay:
     """Applies batches on one event loop and remembers where each ended."""
@@ -53,7 +56,7 @@ class Relay:
         self._next = 0
         self._pause = _PAUSES[0]
 
-    async def apply(self, partitions: int, limit: int) -> Applied:
+    async def apply(self, partitions: int, limit: int, followed: Followed = None) -> Applied:
         """One batch of the next partition that nobody else is at.
 
         Where others are at all of them, it tries again for a moment and then says `more`: that
@@ -61,7 +64,7 @@ class Relay:
         """
         until = time.monotonic() + _PATIENCE
         while True:
-            applied = await self._any(partitions, limit)
+            applied = await self._any(partitions, limit, followed)
             if applied is not None:
                 self._pause = _PAUSES[0]
                 return applied
@@ -91,13 +94,13 @@ class Relay:
                 return True
         return False
 
-    async def _any(self, partitions: int, limit: int) -> Applied | None:
+    async def _any(self, partitions: int, limit: int, followed: Followed) -> Applied | None:
         """Partitions in turn, from another one each time; None when all were missed."""
         total: Applied | None = None
         for left in reversed(range(partitions)):
             part = self._part(self._next % partitions)
             try:
-                found = await part.apply(self._lane, self._epoch, limit)
+                found = await part.apply(self._lane, self._epoch, limit, followed)
             except StoreError:
                 if total is not None:  # what was done is told; the next call meets the error first
                     return msgspec.structs.replace(total, more=True)
@@ -132,7 +135,9 @@ class _Part:
         """Whether it is time to look without a bound."""
         return time.monotonic() - self._anew_at > _ANEW_SECONDS
 
-    async def apply(self, lane: Lane, epoch: Epoch, limit: int) -> Applied | None:
+    async def apply(
+        self, lane: Lane, epoch: Epoch, limit: int, followed: Followed
+    ) -> Applied | None:
         """One batch; None when another relay is at it."""
         if self._is_due:
             self._forget()
@@ -149,7 +154,7 @@ class _Part:
         if row["o_state"] == "missed":
             return None
         main, bulk = self._take(row)
-        return _read(row, epoch, more=main.more or bulk.more)
+        return _read(row, epoch, followed, more=main.more or bulk.more)
 
     def _take(self, row: Any) -> tuple[End, End]:
         if row["o_state"] == "anew":
@@ -222,7 +227,7 @@ def _joined(one: Applied, two: Applied) -> Applied:
     )
 
 
-def _read(row: Any, epoch: Epoch, *, more: bool) -> Applied:
+def _read(row: Any, epoch: Epoch, followed: Followed, *, more: bool) -> Applied:
     """What the function says it did."""
     moved = _moved(row["inboxes"] or (), row["facts"] or ())
     return Applied(
@@ -232,7 +237,7 @@ def _read(row: Any, epoch: Epoch, *, more: bool) -> Applied:
         conflicts=row["conflicts"],
         dead=row["dead"],
         hints=tuple(Hint(recipient, facts[1]) for recipient, facts in moved.items()),
-        changes=() if row["hidden"] else _changes(row, moved, epoch),
+        changes=() if row["hidden"] else _changes(row, moved, epoch, followed),
         signals=tuple(_signal(*each) for each in row["signals"] or ()),
         more=more,
         since=row["o_since"],
@@ -248,17 +253,28 @@ def _moved(recipients: Sequence[str], facts: Sequence[list[int]]) -> dict[str, l
     return moved
 
 
-def _changes(row: Any, moved: dict[str, list[int]], epoch: Epoch) -> tuple[Changes, ...]:
-    """Of inboxes that lost nothing: there the new rows are all that changed."""
+def _changes(
+    row: Any, moved: dict[str, list[int]], epoch: Epoch, followed: Followed
+) -> tuple[Changes, ...]:
+    """Of inboxes that are followed and lost nothing: there the new rows are all that changed."""
+    partial = set(row["withdrawn"] or ())
+    items: dict[str, list[Notification]] = {
+        recipient: []
+        for recipient in moved
+        if recipient not in partial and (followed is None or followed(recipient))
+    }
+    if not items:  # as most often: few of those who are told have a page open on this node
+        return ()
     events = {
         times[0]: (times, texts)
         for times, texts in zip(row["event_times"] or (), row["event_texts"] or (), strict=True)
     }
     contents = {seq: _decode_content(texts[3]) for seq, (_, texts) in events.items()}
-    items: dict[str, list[Notification]] = {recipient: [] for recipient in moved}
     for recipient, (seq, version) in zip(
         row["item_inboxes"] or (), row["item_facts"] or (), strict=True
     ):
+        if recipient not in items:
+            continue
         (_, created_at, expires_at), (name, kind, category, _) = events[seq]
         items[recipient].append(
             Notification(
@@ -266,11 +282,9 @@ def _changes(row: Any, moved: dict[str, list[int]], epoch: Epoch) -> tuple[Chang
                 expires_at=expires_at,
             )
         )  # fmt: skip
-    partial = set(row["withdrawn"] or ())
     return tuple(
         _change(recipient, moved[recipient], its, epoch.tag(row["o_epoch"], recipient))
         for recipient, its in items.items()
-        if recipient not in partial
     )
 
 

@@ -102,7 +102,7 @@ class PostgresStore:
     async def apply(self, limit: int, followed: Callable[[str], bool] | None = None) -> Applied:
         """Claim entries in order and move them to the inboxes."""
         parts = self._open
-        return await parts.relay.apply(parts.partitions, limit)
+        return await parts.relay.apply(parts.partitions, limit, followed)
 
     async def pending(self) -> bool:
         """Whether `apply` might find something."""
