@@ -26,7 +26,10 @@ const SIGNS = {
 };
 
 export class AlimiBell extends HTMLElement {
-  static observedAttributes = ["src", "lang", "max", "all-href", "settings-href", ...Object.keys(SIGNS)];
+  static observedAttributes = [
+    ...["src", "lang", "max", "categories", "all-href", "settings-href"],
+    ...Object.keys(SIGNS),
+  ];
 
   /** @type {Client | null} */
   client = null;
@@ -89,7 +92,9 @@ export class AlimiBell extends HTMLElement {
 
   /** @param {string} name @param {string | null} was @param {string | null} is */
   attributeChangedCallback(name, was, is) {
-    if (this.client && was !== is) this.#start(name !== "src");
+    if (!this.client || was === is) return;
+    this.#drop(name);
+    this.#start(name !== "src");
   }
 
   /** For pages without a cookie: answers the headers of each request, or null. */
@@ -216,11 +221,8 @@ export class AlimiBell extends HTMLElement {
   /** Brings the signs that are asked for, and takes away the others. */
   #sign() {
     for (const name in SIGNS) {
-      const sign = this.#signs.get(name);
-      if (!this.isConnected || !this.hasAttribute(name)) {
-        sign?.stop?.();
-        this.#signs.delete(name);
-      } else if (!sign) {
+      if (!this.isConnected || !this.hasAttribute(name)) this.#drop(name);
+      else if (!this.#signs.has(name)) {
         const coming = {};
         this.#signs.set(name, coming);
         const come = (/** @type {{default: import("./types.d.ts").MakeSign}} */ module) => {
@@ -231,6 +233,12 @@ export class AlimiBell extends HTMLElement {
         SIGNS[name]().then(come, () => this.#signs.delete(name));
       }
     }
+  }
+
+  /** @param {string} name */
+  #drop(name) {
+    this.#signs.get(name)?.stop?.();
+    this.#signs.delete(name);
   }
 
   /** @param {Notification} row @param {Event} event */

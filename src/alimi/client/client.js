@@ -259,7 +259,11 @@ export class Client {
 
   #watch() {
     const { state } = this;
-    if (!document.hidden && state !== "live") this.#link?.say({ t: "poll" });
+    if (state !== "live") {
+      // Who does not ask hears nothing, and not because it is gone.
+      if (document.hidden) this.#heard = Date.now();
+      else this.#link?.say({ t: "poll" });
+    }
     const lively = state !== "out" && state !== "denied";
     if (this.#link && lively && Date.now() - this.#heard > SILENCE) this.#join();
   }

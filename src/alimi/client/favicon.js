@@ -29,7 +29,7 @@ export default (bell) => {
       attributeFilter: ["href", "rel", "type", "sizes"],
     });
   // The page has another icon now: that one is badged, and later restored.
-  const observer = new MutationObserver(() => links().some(isNew) && later());
+  const observer = new MutationObserver(() => wanted && links().some(isNew) && later());
   /** @param {Element} link */
   const isNew = (link) => link.getAttribute("href") !== drawn;
 
@@ -62,7 +62,10 @@ export default (bell) => {
   /** What the page says of its icons, before it is replaced. */
   function adopt() {
     const found = links();
-    for (const link of found) if (isNew(link)) kept.set(link, looks(link));
+    for (const link of found) {
+      // A page that changes the address alone means the rest to stay.
+      if (isNew(link)) kept.set(link, { ...kept.get(link), ...looks(link) });
+    }
     return found;
   }
 
@@ -123,8 +126,12 @@ export default (bell) => {
 
 /** @param {Element} link @returns {Looks} */
 function looks(link) {
-  const [href, type, sizes] = ["href", "type", "sizes"].map((name) => link.getAttribute(name));
-  return { href, type, sizes };
+  /** @type {Looks} */
+  const found = { href: link.getAttribute("href") };
+  for (const name of ["type", "sizes"]) {
+    if (link.hasAttribute(name)) found[name] = link.getAttribute(name);
+  }
+  return found;
 }
 
 /** @param {string} src @returns {Promise<HTMLImageElement | null>} null: it cannot be drawn upon */

@@ -78,7 +78,10 @@ export class Feed {
       stream.open();
     } else if (word.t === "creds" && word.headers) this.#answer?.(word.headers);
     else if (word.t === "poke") stream.state === "denied" ? stream.open() : stream.poke();
-    else if (word.t === "poll" && this.#lost && Date.now() >= this.#due) this.#poll();
+    else if (word.t === "poll") {
+      reply({ t: "state", state: this.state });
+      if (this.#lost && Date.now() >= this.#due) this.#poll();
+    }
   }
 
   close() {

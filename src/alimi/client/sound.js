@@ -16,15 +16,16 @@ export default (bell) => {
   const { signal } = life;
   /** @type {AudioContext | null} */
   let context = null;
-  /** @type {AudioBuffer | null} */
-  let file = null;
+  /** @type {Promise<AudioBuffer | null | void>} */
+  let file = Promise.resolve();
   let busy = false;
 
   /** Allowed inside a gesture; again after a phone has interrupted it. */
   function wake() {
     if (!context) {
       context = new AudioContext();
-      load(context).catch(() => {});
+      // What cannot be had is replaced by the notes.
+      file = load(context).catch(() => {});
     }
     if (context.state !== "running") context.resume().catch(() => {});
   }
@@ -32,21 +33,26 @@ export default (bell) => {
   /** @param {AudioContext} context */
   async function load(context) {
     const url = bell.getAttribute("sound");
-    if (!url) return;
+    if (!url) return null;
     const answer = await fetch(url);
-    if (answer.ok) file = await context.decodeAudioData(await answer.arrayBuffer());
+    return context.decodeAudioData(await answer.arrayBuffer());
   }
 
   /** @param {unknown} turn none: another tab has it */
   async function play(turn) {
     if (!turn || busy || context?.state !== "running") return;
     busy = true;
-    if (file) sound(context, new AudioBufferSourceNode(context, { buffer: file }));
+    const buffer = await file;
+    if (buffer) sound(context, new AudioBufferSourceNode(context, { buffer }));
     else for (const [at, pitch] of NOTES) note(context, at, pitch);
     // The clock of what sounds: a hidden page's timers may be late by a minute.
     const rest = sound(context, new ConstantSourceNode(context, { offset: 0 }));
     rest.stop(context.currentTime + BURST);
-    await new Promise((resolve) => rest.addEventListener("ended", resolve));
+    await new Promise((resolve) => {
+      rest.addEventListener("ended", resolve);
+      // A context that is closed ends nothing, and another tab waits for its turn.
+      signal.addEventListener("abort", resolve);
+    });
     busy = false;
   }
 

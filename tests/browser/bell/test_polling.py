@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -89,11 +90,14 @@ async def test_only_a_page_that_is_looked_at_asks(
     await page.evaluate(HIDDEN, True)
     before = questions(proxy)
     await page.clock.run_for(60_000)
+    # From now on no clock of the page makes it ask.
+    await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=110))
     assert questions(proxy) == before
     server.notify("2", "Meanwhile")
     await page.evaluate(HIDDEN, False)
     await expect(badge(page)).to_have_text("1")
     await expect(page.locator("alimi-bell .toast")).to_contain_text("Meanwhile")
+    await page.clock.resume()
     await page.locator("alimi-bell .bell").click()
     note = page.locator("alimi-bell .note").first
     await expect(note).to_contain_text("No live connection. Looking for news every few seconds.")
