@@ -138,7 +138,8 @@ export function makePanel(bell) {
   if (!root.adoptedStyleSheets.includes(panelSheet)) root.adoptedStyleSheets.push(panelSheet);
   // The end in sight asks for more; its button is for those who do not scroll.
   new IntersectionObserver(
-    ([{ isIntersecting }]) => isIntersecting && open && store().state === "ready" && client().load(true),
+    // On a busy page several come at once, and the first is of the list as it was.
+    (seen) => seen.at(-1)?.isIntersecting && open && store().state === "ready" && client().load(true),
     { root: list, rootMargin: "200px" },
   ).observe(tail);
 
