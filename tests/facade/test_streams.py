@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from alimi import Alimi, Identity, InvalidInput, Settings, runtime, streams
+from alimi import Alimi, Identity, InvalidInput, Settings, StoreError, runtime, streams
 from alimi.model import now_ms
 from alimi.sparing import Sparing
 from tests.facade.open_stream import OpenStream, assigned
@@ -75,6 +75,24 @@ async def test_a_stream_that_cannot_begin_asks_to_come_back(tmp_path: Path) -> N
     assert stream.status == 200
     refused = ("alimi_streams_refused_total", {"reason": "unavailable"})
     assert broken.metrics.registry.get_sample_value(*refused) == 1
+
+
+async def test_g5_a_read_that_failed_is_made_again(
+    alimi: Alimi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G5: a stream whose read failed is still due, and begins when the store answers."""
+    read, failures = alimi.store.changes_after, [StoreError("it is away")]
+
+    async def failing(*asked: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await read(*asked)
+
+    monkeypatch.setattr(alimi.store, "changes_after", failing)
+    stream = OpenStream(alimi, 2)
+    await stream.until(lambda reader: reader.cursor)
+    assert not failures
+    await stream.leave()
 
 
 async def test_g8_readers_that_come_again_and_again_do_not_fill_the_log(

@@ -11,7 +11,9 @@ import pytest
 
 from alimi import checks
 from alimi.model import Positions
+from alimi.stores.sqlite import SQLiteStore
 from alimi.tasks import Tasks
+from alimi.testing.stores.harness import deliver, event
 from tests.support.node import Node, a_node
 from tests.support.reader import Reader
 
@@ -61,6 +63,28 @@ async def test_an_interruption_of_the_bus_heals_at_once(tmp_path: Path) -> None:
         assert reader.shown == sent
         assert healed(node) == 1
         await tasks.stop()
+
+
+async def test_what_another_process_wrote_to_the_file_is_found_at_once(tmp_path: Path) -> None:
+    """G9: two processes on one file have no bus; the relay that meets the other's work checks."""
+    async with a_node(tmp_path, position_check_seconds=3_600) as node:
+        _, sink = await node.open()
+        sink.take()
+        other = SQLiteStore(tmp_path / "alimi.db", synchronous="NORMAL")
+        await other.open()
+        sent = event("2")
+        await deliver(other, sent)
+        tasks = Tasks(lambda name: None)
+        tasks.start("check", node.hub.checks.run)
+        await node.relay.flush()
+        while not sink.sent:  # noqa: ASYNC110 - the pump tells nobody that it wrote
+            await asyncio.sleep(0.005)
+        reader = Reader()
+        reader.connect()
+        reader.feed(sink.take())
+        assert reader.shown == [sent.id]
+        await tasks.stop()
+        await other.close()
 
 
 async def test_many_interruptions_are_one_check(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from alimi.metrics import ResetReason
 from alimi.model import Changes, HangUp, Hint, SignalTo
 from tests.support.node import Node, a_node
 from tests.support.reader import Reader
@@ -230,7 +231,7 @@ async def test_a_delivery_of_another_store_is_read_for_at_once(tmp_path: Path) -
     ],
 )
 async def test_a_cursor_that_cannot_be_resumed_is_a_reset(
-    tmp_path: Path, spoil: Callable[[str], str], reason: str
+    tmp_path: Path, spoil: Callable[[str], str], reason: ResetReason
 ) -> None:
     """G5: `reset` comes before `hello`, so that a cut between them still leaves the word said."""
     async with a_node(tmp_path) as node:
@@ -241,6 +242,7 @@ async def test_a_cursor_that_cannot_be_resumed_is_a_reset(
         assert names(reader) == ["reset", "hello"]
         assert reader.events[0][1]["reason"] == reason
         assert reader.cursor == head
+        assert node.metrics.resets.labels(reason)._value.get() == 1
 
 
 async def test_another_recipients_cursor_is_worthless(tmp_path: Path) -> None:
