@@ -29,6 +29,7 @@ _TRANSACTIONS = {
     "asyncpg": "alimi.contrib.asyncpg",
     "psycopg": "alimi.contrib.psycopg",
     "psycopg_pool": "alimi.contrib.psycopg",
+    "django": "alimi.contrib.django",
 }
 _BUSES = {
     "nats": "alimi.buses.nats",

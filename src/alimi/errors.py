@@ -92,7 +92,7 @@ class ForeignDatabase(TransactionError):
 
 
 class UnknownTransaction(TransactionError):
-    """within= takes a SQLAlchemy session or connection, or one of sqlite3, asyncpg or psycopg."""
+    """within= takes a session of SQLAlchemy, or its, Django's or a driver's connection."""
 
 
 class KeyConflict(AlimiError):

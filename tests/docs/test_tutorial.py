@@ -6,7 +6,6 @@ import ast
 import asyncio
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,13 +20,12 @@ from playwright.async_api import expect
 
 from alimi.contrib.sqlalchemy import holds_write_transaction
 from alimi.errors import ConfigurationError, WithinMissing
-from alimi.sse import Decoder, ServerEvent
 from tests.docs import pages
+from tests.docs.running import stream_of, uvicorn
 from tests.support import chromium
 
 TUTORIAL = pages.DOCS / "tutorial.md"
 CHECKS = pages.checks(TUTORIAL)
-STARTED = re.compile(r"running on (http://\S+)")
 PATIENCE = 20
 
 
@@ -38,28 +36,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text(content, "utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@contextmanager
-def uvicorn(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`uvicorn app:app` on any free port: the process, and the address that it names."""
-    command = [sys.executable, "-m", "uvicorn", "app:app", "--port", "0", "--no-access-log"]
-    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process, _address(process)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    told: list[str] = []
-    assert process.stderr is not None
-    for line in process.stderr:
-        told.append(line)
-        if found := STARTED.search(line):
-            return found[1]
-    raise AssertionError("".join(told))
 
 
 @contextmanager
@@ -74,14 +50,6 @@ def give_card(ada: httpx.Client) -> None:
     """The commands of "Try it"."""
     card = ada.post("/cards", params={"title": "Ship it"}).raise_for_status().json()["id"]
     ada.patch(f"/cards/{card}/assignee/2").raise_for_status()
-
-
-@contextmanager
-def stream_of(client: httpx.Client) -> Iterator[Iterator[ServerEvent]]:
-    """The events of the person's stream, as they come."""
-    decoder = Decoder()
-    with client.stream("GET", "/alimi/v1/inbox/stream") as answer:
-        yield (event for chunk in answer.iter_bytes() for event in decoder.feed(chunk))
 
 
 def test_the_bell_rings_and_a_kill_loses_nothing(folder: Path) -> None:
