@@ -20,6 +20,7 @@ from board.api.asking import identify, locale_of
 from board.api.fields import explain
 from board.board import Board
 from board.guard import LIBRARY, Guard
+from board.methods import Methods
 from board.problems import Problem
 from board.settings import Settings
 
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     app.mount(LIBRARY, board.alimi.asgi(_who(board)))
+    app.add_middleware(Methods)
     app.add_middleware(Guard)
     _answer_problems(app)
     return app

@@ -57,7 +57,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let pass, or answer with a problem."""
-        if scope["type"] != "http" or _is_library(scope["path"]):
+        if scope["type"] != "http" or is_library(scope["path"]):
             await self._app(scope, receive, send)
             return
         sending = _with_headers(send, scope["path"])
@@ -151,5 +151,6 @@ def _caching(path: str) -> str:
     return "no-store" if path.startswith("/api/") else "no-cache"
 
 
-def _is_library(path: str) -> bool:
+def is_library(path: str) -> bool:
+    """Whether Alimi answers there, which looks after itself."""
     return path == LIBRARY or path.startswith(LIBRARY + "/")
