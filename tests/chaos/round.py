@@ -33,6 +33,8 @@ class Plan(msgspec.Struct, frozen=True):
     several: int = SEVERAL
     #: Something of `tests.chaos.breakages` that the checker has to find.
     breakage: str | None = None
+    #: Nodes give up earlier, so that it takes less time to freeze what they wait for.
+    short_timeouts: bool = False
     patience: float = PATIENCE
 
 
@@ -53,9 +55,11 @@ def _say_nothing(line: str) -> None:
 
 async def run(folder: Path, plan: Plan, say: Callable[[str], None] = _say_nothing) -> Report:
     """Work under faults, heal everything, wait until all is quiet, compare."""
-    config = {"unreliable": plan.seed, "breakage": plan.breakage}
+    config = {
+        "unreliable": plan.seed, "breakage": plan.breakage, "short_timeouts": plan.short_timeouts,
+    }  # fmt: skip
     async with a_cluster(folder, plan.bus, nodes=plan.nodes, seed=plan.seed, **config) as cluster:
-        storm = Storm(cluster, plan.seed)
+        storm = Storm(cluster, plan.seed, is_short=plan.short_timeouts)
         crowd = Crowd(
             cluster, f"{plan.bus}-{plan.seed}", plan.seed,
             people=plan.people, workers=plan.workers, several=plan.several,

@@ -9,11 +9,16 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+import psycopg
+
+from tests.chaos import timeouts
 from tests.chaos.cluster import Cluster, Node
+from tests.chaos.crowd import ANSWER
 from tests.support.servers import wait_until
 
-#: Longer than what any part waits for another, in seconds.
-FROZEN = 6.0
+#: A part is frozen for so many seconds longer than any waits for it: what is asked for in them has
+#: waited in vain when it thaws.
+MARGIN = 1.0
 #: How long a way is slow, and by how much each piece of bytes is late, in seconds.
 SLOW, LATE = 2.0, 0.08
 #: So many transactions are refused, by what they write: of six people who record one has then been
@@ -31,67 +36,79 @@ CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON {} DEFERRABLE INITIALLY DEFERRE
 """
 _COUNT = "SELECT last_value FROM refused WHERE is_called"
 _ADMIT = "DROP FUNCTION refuse CASCADE; DROP SEQUENCE refused"
+# Nobody can write notifications, and whoever wants to stands still in the middle of it.
+_STOP_WRITERS = "LOCK TABLE alimi_notifications IN SHARE MODE"
+#: The relay's batch that has claimed its entries and cannot write them: as which client it came.
+_BATCH = """
+SELECT a.client_port FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
+WHERE NOT l.granted AND l.relation = 'alimi_notifications'::regclass
+    AND a.query LIKE '%alimi\\_apply(%'
+"""
+
+
+def frozen_for(*, is_short: bool) -> float:
+    """Longer than what any part waits for another, and than the crowd for its answers."""
+    return max(timeouts.longest(is_short=is_short), ANSWER) + MARGIN
 
 
 class Storm:
     """All faults of a cluster; `done` names those that were, for a report."""
 
-    def __init__(self, cluster: Cluster, seed: int) -> None:
+    def __init__(self, cluster: Cluster, seed: int, *, is_short: bool = False) -> None:
         self._cluster = cluster
         self._random = random.Random(f"storm {seed}")
+        self._frozen = frozen_for(is_short=is_short)
         self.done: list[str] = []
-        self.faults: dict[str, Callable[[], Awaitable[None]]] = {
-            "kill a node": self._kill_node,
-            "kill a node in the middle of a batch": self._kill_in_batch,
-            "freeze a node": self._freeze_node,
-            "cut a node off its database": self._cut_database,
-            "slow down a node's database": self._slow_database,
-            "cut a node off its bus": self._cut_bus,
-            "slow down a node's bus": self._slow_bus,
-            "kill the bus": self._kill_bus,
-            "freeze the bus": self._freeze_bus,
-            "stop PostgreSQL at once": self._stop_postgres,
-            "kill a backend of PostgreSQL": self._crash_backend,
-            "freeze PostgreSQL": self._freeze_postgres,
-            "refuse what is recorded": partial(self._refuse, "alimi_outbox"),
-            "refuse what is applied": partial(self._refuse, "alimi_notifications"),
-        }
-        if cluster.bus is cluster.postgres:
-            del self.faults["kill the bus"], self.faults["freeze the bus"]
 
     def order(self) -> list[str]:
         """Each of them once."""
-        return self._random.sample(list(self.faults), len(self.faults))
+        has_bus = self._cluster.bus is not self._cluster.postgres
+        names = [name for name in FAULTS if has_bus or name not in OF_THE_BUS]
+        return self._random.sample(names, len(names))
 
     async def strike(self, name: str) -> None:
         """Do it, and heal it."""
         self.done.append(name)
-        await self.faults[name]()
+        await FAULTS[name](self)
 
     def _node(self) -> Node:
         return self._random.choice(self._cluster.nodes)
 
     async def _kill_node(self) -> None:
-        await self._revive(self._node())
+        node = self._node()
+        await _thread(node.kill)
+        await self._revive(node)
 
     async def _kill_in_batch(self) -> None:
-        """Its statements have reached the server, their answers do not reach it any more."""
-        node = self._node()
-        node.to_database.hold("down")
-        await _thread(node.to_database.wait_held, "down")
-        await self._revive(node)
-        node.to_database.release()
+        """Its relay has claimed entries and is about to write them; the server goes on without it.
 
-    async def _revive(self, node: Node) -> None:
-        await _thread(node.kill)
-        node.to_database.release()
+        What it commits then nobody hears of.
+        """
+        await self._revive(await _thread(self._kill_relay))
+
+    def _kill_relay(self) -> Node:
+        postgres, database = self._cluster.postgres, self._cluster.database
+
+        def in_a_batch() -> list[Node]:
+            ports = {port for (port,) in postgres.execute(_BATCH, database=database)}
+            return [node for node in self._cluster.nodes if ports & node.to_database.sources]
+
+        with psycopg.connect(postgres.url(database)) as connection:
+            connection.execute(_STOP_WRITERS)
+            wait_until(lambda: bool(in_a_batch()), "a batch that stands in the middle")
+            node = self._random.choice(in_a_batch())
+            node.kill()
+        return node
+
+    @staticmethod
+    async def _revive(node: Node) -> None:
         node.start()
         await _thread(node.wait_ready)
 
     async def _freeze_node(self) -> None:
         node = self._node()
         node.freeze()
-        await asyncio.sleep(FROZEN)  # the fault
+        await asyncio.sleep(self._frozen)  # the fault
         node.thaw()
 
     async def _cut_database(self) -> None:
@@ -121,10 +138,9 @@ class Storm:
     async def _freeze_postgres(self) -> None:
         await self._freeze(self._cluster.postgres)
 
-    @staticmethod
-    async def _freeze(server: Any) -> None:
+    async def _freeze(self, server: Any) -> None:
         await _thread(server.freeze)
-        await asyncio.sleep(FROZEN)  # the fault
+        await asyncio.sleep(self._frozen)  # the fault
         await _thread(server.thaw)
 
     async def _stop_postgres(self) -> None:
@@ -139,6 +155,12 @@ class Storm:
         if pids:
             await _thread(postgres.crash_backend, self._random.choice(pids))
         await _thread(wait_until, postgres.answers, "PostgreSQL to have recovered")
+
+    async def _refuse_recording(self) -> None:
+        await self._refuse("alimi_outbox")
+
+    async def _refuse_applying(self) -> None:
+        await self._refuse("alimi_notifications")
 
     async def _refuse(self, table: str) -> None:
         """Everything goes well until the COMMIT, which fails."""
@@ -155,3 +177,24 @@ class Storm:
 
 async def _thread(function: Callable[..., Any], *arguments: Any) -> Any:
     return await asyncio.to_thread(function, *arguments)
+
+
+#: Every fault there is.
+FAULTS: dict[str, Callable[[Storm], Awaitable[None]]] = {
+    "kill a node": Storm._kill_node,
+    "kill a node in the middle of a batch": Storm._kill_in_batch,
+    "freeze a node": Storm._freeze_node,
+    "cut a node off its database": Storm._cut_database,
+    "slow down a node's database": Storm._slow_database,
+    "cut a node off its bus": Storm._cut_bus,
+    "slow down a node's bus": Storm._slow_bus,
+    "kill the bus": Storm._kill_bus,
+    "freeze the bus": Storm._freeze_bus,
+    "stop PostgreSQL at once": Storm._stop_postgres,
+    "kill a backend of PostgreSQL": Storm._crash_backend,
+    "freeze PostgreSQL": Storm._freeze_postgres,
+    "refuse what is recorded": Storm._refuse_recording,
+    "refuse what is applied": Storm._refuse_applying,
+}
+#: Those that need a bus beside the database.
+OF_THE_BUS = {"kill the bus", "freeze the bus"}

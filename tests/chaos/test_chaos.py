@@ -12,23 +12,27 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from alimi.carrier import Patience
+from alimi.stores.postgres import connections, target
 from tests.chaos.breakages import BREAKAGES
+from tests.chaos.crowd import ANSWER
 from tests.chaos.round import Plan, run
+from tests.chaos.storm import FAULTS, frozen_for
 
 EVENTS = 1_000
 PLANS = [
     Plan("nats", 1, EVENTS, [
         "kill a node in the middle of a batch", "kill the bus", "stop PostgreSQL at once",
-        "cut a node off its database", "refuse what is applied",
-    ]),
+        "slow down a node's bus", "cut a node off its database", "refuse what is applied",
+    ], short_timeouts=True),
     Plan("valkey", 2, EVENTS, [
         "kill a node", "freeze the bus", "kill a backend of PostgreSQL", "cut a node off its bus",
         "refuse what is recorded",
-    ]),
+    ], short_timeouts=True),
     Plan("postgres", 3, EVENTS, [
         "freeze PostgreSQL", "slow down a node's database", "cut a node off its bus",
         "freeze a node",
-    ]),
+    ], short_timeouts=True),
 ]  # fmt: skip
 
 #: Which problems a breakage makes, one of which has to be found, and under which faults.
@@ -39,6 +43,18 @@ FOUND: dict[str, tuple[set[str], list[str]]] = {
     "forget_the_position_check": ({"lost", "apart"}, []),
     "head_as_the_id_of_hello": ({"disorder", "lost"}, []),
 }  # fmt: skip
+
+
+def test_every_fault_strikes_in_the_short_form() -> None:
+    """What only the long form does, no change would be tested against."""
+    assert {name for plan in PLANS for name in plan.faults or ()} == FAULTS.keys()
+
+
+def test_what_is_frozen_stays_so_for_longer_than_anybody_waits() -> None:
+    """The longest that are known by name; and the short form is over soon."""
+    assert frozen_for(is_short=False) > connections.STATEMENT_SECONDS > target.CONNECT_SECONDS
+    assert frozen_for(is_short=False) > Patience().confirm_all
+    assert ANSWER < frozen_for(is_short=True) < 10
 
 
 @pytest.mark.timeout(240)

@@ -21,6 +21,10 @@ def application() -> App:
 
 def build(config: dict[str, Any]) -> App:
     """With `faults`, every crash point is in place; with `point`, one is armed from the start."""
+    if config.get("short_timeouts"):
+        from tests.chaos import timeouts  # see below
+
+        timeouts.shorten()
     if config.get("breakage"):
         from tests.chaos import breakages  # it needs all of asyncpg, and most lives need none
 

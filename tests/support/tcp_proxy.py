@@ -43,6 +43,11 @@ class TcpProxy:
         """How many are open now."""
         return len(self._links)
 
+    @property
+    def sources(self) -> set[int]:
+        """The ports of our ends that the server sees."""
+        return {link.source for link in set(self._links)}
+
     def start(self) -> Self:
         self._thread.start()
         self._call(self._open)
@@ -163,6 +168,7 @@ class _Link:
     ) -> None:
         self._proxy = proxy
         self._near, self._far = near, far
+        self.source: int = far[1].get_extra_info("sockname")[1]
         self._task: asyncio.Task[object] | None = None
 
     async def run(self) -> None:
