@@ -1,58 +1,8 @@
-/** Who or what a notification speaks of: a snapshot taken when it happened. */
-export interface Snapshot {
-  id: string;
-  name?: string | null;
-  image?: string | null;
-  url?: string | null;
-}
+/** What the modules tell each other. */
 
-/** The flags of a row; RFC 3339 timestamps or null. */
-export interface Flags {
-  seen_at?: string | null;
-  read_at?: string | null;
-  archived_at?: string | null;
-}
+import type { Counts, Notification, State } from "./data.d.ts";
 
-export interface Notification extends Flags {
-  id: string;
-  version: number;
-  kind: string;
-  category?: string | null;
-  message: string;
-  url?: string | null;
-  actor?: Snapshot | null;
-  object?: Snapshot | null;
-  target?: Snapshot | null;
-  data?: unknown;
-  created_at: string;
-}
-
-export interface Counts {
-  unread: number;
-  unseen: number;
-  cursor: string;
-}
-
-export interface Page extends Counts {
-  items: Notification[];
-  next: string | null;
-}
-
-export type Action = "read" | "unread" | "archive" | "unarchive" | "delete" | "seen";
-
-/** A mark as `POST v1/inbox/mark` takes it: an action and exactly one target. */
-export interface Mark {
-  action: Action;
-  ids?: string[];
-  upto?: string;
-  at?: number | string;
-}
-
-export interface Marked extends Counts {
-  changed: string[];
-  count: number;
-  version: number;
-}
+export type * from "./data.d.ts";
 
 /** One decoded Server-Sent Event. */
 export interface SseEvent {
@@ -74,14 +24,6 @@ export interface Frame extends Partial<Notification> {
   deleted?: boolean;
 }
 
-/** `polling`: no stream gets through, so news is asked for every few seconds. */
-export type State = "connecting" | "live" | "polling" | "retry" | "out" | "denied" | "closed";
-
-export type Credentials = () =>
-  | Promise<Record<string, string> | null>
-  | Record<string, string>
-  | null;
-
 /** What a feed tells the pages that listen to it. */
 export type News =
   | { t: "state"; state: State }
@@ -97,8 +39,6 @@ export type Word =
   | { t: "poke" }
   | { t: "poll" }
   | { t: "leave" };
-
-export type View = "all" | "unread" | "archived" | `category:${string}`;
 
 /** What an attribute of the bell adds outside of it, as long as it is there. */
 export interface Sign {
