@@ -76,7 +76,7 @@ export function makePanel(bell) {
   const tail = h("div", {}, none, says, offers);
   const list = h(
     "div.list",
-    { id: "list", role: "tabpanel", tabindex: -1, focusin: () => paint() },
+    { id: "list", role: "tabpanel", tabindex: -1, focusin: () => keepFocus(paint) },
     pill,
     items,
     tail,

@@ -85,6 +85,7 @@ async def test_only_a_page_that_is_looked_at_asks(
     await visitor.context.add_init_script(OWN_STREAM)
     await visitor.context.clock.install()
     page = await visit(visitor, proxy)
+    await page.emulate_media(reduced_motion="reduce")
     await page.clock.run_for(20_000)
     await expect(page.locator("alimi-bell")).to_have_attribute("state", "polling")
     await page.evaluate(HIDDEN, True)
