@@ -14,6 +14,7 @@ import pytest
 from alimi.errors import StoreError, StoreReadOnly
 from alimi.model import Retention, now_ms
 from alimi.stores.postgres import PostgresStore
+from alimi.stores.postgres.target import Target
 from alimi.testing.stores.harness import FullStore, audit, do, event, ids, read, settle
 from tests.stores.test_postgres import PostgresConformance
 from tests.support.pgbouncer import POOL, PgBouncer
@@ -119,6 +120,17 @@ async def test_g1_the_server_is_lost_in_the_middle_of_a_commit(
     assert len(await ids(direct, limit=100)) == 6
     await audit(direct)
     await direct.close()
+
+
+async def test_several_loops_begin_at_once(pooled_url: str) -> None:
+    """None of the first connections is taken for one that has the server for itself."""
+    target = Target(pooled_url)
+    made = await asyncio.gather(*(target.connect() for _ in range(POOL)))
+    for each in made:
+        await each.fetchval("SELECT $1::text", "x")
+        await each.close()
+    question = "SELECT count(*) FROM pg_prepared_statements"
+    assert await every_session(pooled_url, question) == {(0,)}
 
 
 async def test_a_pooler_that_was_denied(pooled_url: str) -> None:

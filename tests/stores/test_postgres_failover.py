@@ -126,6 +126,10 @@ async def test_a_server_that_hangs_is_passed_by(pair: Pair) -> None:
     await store.migrate()
     await asyncio.to_thread(pair.standby.catch_up)
     await asyncio.to_thread(pair.primary.freeze)
+    with pytest.raises(StoreReadOnly, match="one is a standby, another could not be asked") as told:
+        await store.open()  # and nobody is told to promote it beside a primary that may be at work
+    assert "promote" not in str(told.value)
+    assert told.value.__cause__ is not told.value
     await asyncio.to_thread(pair.standby.promote)
     await store.open()
     await store.append([event()])

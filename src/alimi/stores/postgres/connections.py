@@ -116,6 +116,8 @@ class Lane:
         self._waiting += 1
         try:
             return await self._persist(work)
+        except StoreError:
+            raise
         except Exception as error:
             raise as_alimi_error(error) from error
         finally:

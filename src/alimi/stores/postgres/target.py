@@ -55,9 +55,9 @@ class Target:
         #: Whether the URL says that a pooler may hand each transaction to another connection of the
         #: server.
         self.is_pooled = is_pooled = cache == 0 if said is None else _flag(said)
-        #: Where it says nothing, a first connection is made to look: who stands between shows
-        #: another process than the one that serves.
-        self._is_known = is_pooled or said is not None
+        #: Where it says nothing, each connection looks: who stands between shows another process
+        #: than the one that serves.
+        self._is_told = is_pooled or said is not None
         self._cache = 0 if is_pooled else int(cache)
         #: Whether even one statement needs BEGIN and COMMIT around it: where preparing and running
         #: it must reach the same server, or where transactions are not READ COMMITTED by default.
@@ -82,32 +82,32 @@ class Target:
 
         A standby is refused before it can answer: it may lag, and its epoch is that of nobody.
         """
-        pid, connection = await self._find(**given)
-        if self._is_known:
+        cache = self._cache
+        pid, connection = await self._find(cache, **given)
+        if self._is_told or cache == 0 or pid == connection.get_server_pid():
             return connection
-        self._is_known = True
-        if pid != connection.get_server_pid():
-            self._cache, self.is_bracketed = 0, True
+        # What it would prepare stays behind in a connection that is somebody else's next.
+        self._cache, self.is_bracketed = 0, True
         await connection.close(timeout=_CLOSE_SECONDS)
         return await self.connect(**given)
 
-    async def _find(self, **given: Any) -> tuple[int, asyncpg.Connection]:
+    async def _find(self, cache: int, **given: Any) -> tuple[int, asyncpg.Connection]:
         """The server that takes writes, first where it was last, and its process."""
         problems: list[Exception] = []
         begin = self._at
         for turn in range(len(self.dsns)):
             at = (begin + turn) % len(self.dsns)
             try:
-                found = await self._reach(self.dsns[at], **given)
+                found = await self._reach(self.dsns[at], cache, **given)
             except _PASSED as error:
                 problems.append(error)
             else:
                 self._at = at
                 return found
-        raise next((each for each in problems if isinstance(each, StoreReadOnly)), problems[-1])
+        raise _told(problems)
 
-    async def _reach(self, dsn: str, **given: Any) -> tuple[int, asyncpg.Connection]:
-        connection = await self._open(dsn, **given)
+    async def _reach(self, dsn: str, cache: int, **given: Any) -> tuple[int, asyncpg.Connection]:
+        connection = await self._open(dsn, cache, **given)
         try:
             return await self._meet(connection), connection
         except BaseException:
@@ -125,10 +125,10 @@ class Target:
             raise StoreReadOnly
         return pid
 
-    async def _open(self, dsn: str, **given: Any) -> asyncpg.Connection:
+    async def _open(self, dsn: str, cache: int, **given: Any) -> asyncpg.Connection:
         try:
             return await asyncpg.connect(
-                dsn, timeout=self._timeout, statement_cache_size=self._cache, **given
+                dsn, timeout=self._timeout, statement_cache_size=cache, **given
             )
         except ValueError as error:
             raise ConfigurationError(f"the URL of the database {self.name}: {error}") from error
@@ -139,6 +139,21 @@ async def _look(connection: asyncpg.Connection) -> tuple[int, bool]:
     statement = await connection.prepare(_LOOK, name="")
     pid, is_standby = await statement.fetchrow()
     return pid, is_standby
+
+
+def _told(problems: list[Exception]) -> Exception:
+    """The one that helps most.
+
+    A standby beside a server that did not let us in is no reason to promote it: that one may be the
+    primary, at its work.
+    """
+    others = [each for each in problems if not isinstance(each, StoreReadOnly)]
+    if len(others) in {0, len(problems)}:
+        return problems[-1]
+    reason = str(others[0]) or type(others[0]).__name__
+    return StoreReadOnly(
+        f"no server takes writes: one is a standby, another could not be asked ({reason})"
+    )
 
 
 def _host(netloc: str) -> str:
