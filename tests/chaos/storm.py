@@ -36,13 +36,22 @@ CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON {} DEFERRABLE INITIALLY DEFERRE
 """
 _COUNT = "SELECT last_value FROM refused WHERE is_called"
 _ADMIT = "DROP FUNCTION refuse CASCADE; DROP SEQUENCE refused"
-# Nobody can write notifications, and whoever wants to stands still in the middle of it.
-_STOP_WRITERS = "LOCK TABLE alimi_notifications IN SHARE MODE"
-#: The relay's batch that has claimed its entries and cannot write them: as which client it came.
+# What writes notifications, which only a batch does, first stands still until it may go on.
+_STAND_STILL = """
+SELECT pg_advisory_lock(1);
+CREATE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(1);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER stand_still BEFORE INSERT ON alimi_notifications
+    FOR EACH STATEMENT EXECUTE FUNCTION stand_still()
+"""
+_GO_ON = "SELECT pg_advisory_unlock(1); DROP FUNCTION stand_still CASCADE"
+#: The relay's batch that stands there: as which client it came.
 _BATCH = """
 SELECT a.client_port FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid
-WHERE NOT l.granted AND l.relation = 'alimi_notifications'::regclass
-    AND a.query LIKE '%alimi\\_apply(%'
+WHERE l.locktype = 'advisory' AND NOT l.granted AND a.query LIKE '%alimi\\_apply(%'
 """
 
 
@@ -93,11 +102,12 @@ class Storm:
             ports = {port for (port,) in postgres.execute(_BATCH, database=database)}
             return [node for node in self._cluster.nodes if ports & node.to_database.sources]
 
-        with psycopg.connect(postgres.url(database)) as connection:
-            connection.execute(_STOP_WRITERS)
+        with psycopg.connect(postgres.url(database), autocommit=True) as connection:
+            connection.execute(_STAND_STILL)
             wait_until(lambda: bool(in_a_batch()), "a batch that stands in the middle")
             node = self._random.choice(in_a_batch())
             node.kill()
+            connection.execute(_GO_ON)
         return node
 
     @staticmethod
