@@ -17,6 +17,7 @@ from board import pages
 from board.api import archive, cards, comments, session, streams
 from board.api import board as board_api
 from board.api.asking import identify, locale_of
+from board.api.described import Described
 from board.api.fields import explain
 from board.board import Board
 from board.guard import LIBRARY, Guard
@@ -41,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The whole application; nothing is opened before it starts."""
     board = Board(settings)
     # FastAPI's own documentation pages load scripts from elsewhere, which the policy forbids.
-    app = FastAPI(
+    app = Described(
         title="Board", lifespan=board.running, docs_url=None, redoc_url=None,
         openapi_url="/api/openapi.json",
     )  # fmt: skip

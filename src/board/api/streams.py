@@ -13,8 +13,14 @@ from board.problems import Problem
 
 router = APIRouter(tags=["stream"])
 
+#: OpenAPI has no schema for what has no end.
+_STREAM = {
+    "description": "Events",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
 
-@router.get("/sse/{user_id}", response_class=Response)
+
+@router.get("/sse/{user_id}", response_class=Response, responses={200: _STREAM})
 @router.head("/sse/{user_id}", response_class=Response, include_in_schema=False)
 async def stream(
     user_id: Annotated[str, Path(max_length=20)], board: TheBoard, asker: Asker, request: Request
