@@ -15,6 +15,7 @@ from alimi.stores.postgres.outbox import part_of
 from alimi.testing.stores.harness import audit, event, ids, record, settle
 from tests.stores.postgres_application import application
 from tests.stores.test_postgres_relay import write
+from tests.support.postgres import until_locked_out
 
 
 async def opened(url: str) -> PostgresStore:
@@ -123,6 +124,24 @@ async def test_partitions_change_only_while_nobody_runs(
     store = await opened(postgres_url)
     assert store._open.partitions == store._place.here.partitions == 4
     await store.close()
+
+
+async def test_g3_who_notifies_by_sql_waits_for_the_new_number(
+    postgres_url: str, db: asyncpg.Connection
+) -> None:
+    """G3: alimi_notify() that met the change half-way hashes recipients as those behind it do."""
+    who = one_of(3, 4)
+    told = """SELECT alimi_notify('a.b', ARRAY[$1::text], '{"en": "x"}')"""
+    caller = await asyncpg.connect(postgres_url)
+    change = db.transaction()
+    await change.start()
+    await db.execute("SELECT alimi_partition_outbox(4)")
+    notified = asyncio.ensure_future(caller.execute(told, who))
+    await until_locked_out(db, notified)
+    await change.commit()
+    await notified
+    assert await db.fetchval("SELECT part FROM alimi_outbox") == 3
+    await caller.close()
 
 
 async def test_g3_who_ran_on_unseen_is_refused_once(

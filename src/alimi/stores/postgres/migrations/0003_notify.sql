@@ -242,7 +242,6 @@ DECLARE
     said text;
     rest text;
     print text;
-    partitions text;
 BEGIN
     category := coalesce(category, split_part(kind, '.', 1));
     IF (kind ~ '^[a-z0-9_.-]{1,100}$' AND category ~ '^[a-z0-9_.-]{1,100}$') IS NOT TRUE THEN
@@ -296,13 +295,17 @@ BEGIN
         print := left(encode(sha256(convert_to(print, 'UTF8')), 'hex'), 32);
     END IF;
 
-    SELECT m.value INTO partitions FROM alimi_meta AS m WHERE m.name = 'partitions';
-    IF partitions = '1' AND cardinality(told) <= 1000 THEN  -- as most often; below takes longer
+    IF cardinality(told) <= 1000 THEN  -- as most often; below takes longer
+        -- One statement: who waits here while alimi_partition_outbox() has the table reads the
+        -- number only then.
         INSERT INTO alimi_outbox (size, event_id, key, fingerprint, recorded_at, recipients, kind,
             category, about, created_at, expires_at, content, checked)
-        VALUES (cardinality(told), id, key, print, now, told, kind, category, about, now, until,
-            ('{"texts":' || said || rest)::json, true);
-        RETURN id;
+        SELECT cardinality(told), id, key, print, now, told, kind, category, about, now, until,
+            ('{"texts":' || said || rest)::json, true
+        FROM alimi_meta AS m WHERE m.name = 'partitions' AND m.value = '1';
+        IF FOUND THEN
+            RETURN id;
+        END IF;
     END IF;
     -- As alimi.stores.postgres.outbox: very many go to the bulk lane, in pieces, of which only the
     -- first claims the key.  Cut by grouping, for a slice of an array is sought from its start.
