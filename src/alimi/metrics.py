@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Literal, Protocol, TypeVar, cast, get_args
+from weakref import WeakKeyDictionary, WeakSet
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -13,6 +15,7 @@ V = TypeVar("V", bound=str)
 
 # docs/metrics.md lists each.
 EndReason = Literal["gone", "age", "drain", "expired", "hangup", "stalled", "unavailable"]
+CloseReason = Literal["head", "room", "full"]
 RefusalReason = Literal["capacity", "drain", "unavailable"]
 ResetReason = Literal["epoch", "foreign", "floor", "far", "bulk", "ahead", "malformed"]
 SignalDrop = Literal["behind", "early"]
@@ -25,6 +28,14 @@ TaskName = Literal[
 ]
 BusWord = Literal["hint", "signal", "hangup", "look"]
 BusDrop = Literal["down", "full", "too-many", "too-large", "malformed", "failed"]
+
+
+_of_loops: WeakKeyDictionary[AbstractEventLoop, WeakSet[Metrics]] = WeakKeyDictionary()
+
+
+def of_loop(loop: AbstractEventLoop) -> WeakSet[Metrics]:
+    """Of each Alimi that runs on it: who has something to count that is the server's adds there."""
+    return _of_loops.setdefault(loop, WeakSet())
 
 
 class Collector(Protocol):
@@ -89,6 +100,13 @@ class Metrics:
         "Streams told to come back later.",
         "reason",
         values=RefusalReason,
+    )
+    connections_closed = Series(
+        Split[CloseReason],
+        "alimi_connections_closed",
+        "Connections closed before they had asked for anything.",
+        "reason",
+        values=CloseReason,
     )
     streams_behind = Series(Counter, "alimi_streams_behind", "Times a reader fell behind.")
     resets = Series(

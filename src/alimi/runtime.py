@@ -12,7 +12,7 @@ from typing import Any
 from alimi import streams
 from alimi.bus import Bus
 from alimi.hub import Hub
-from alimi.metrics import Metrics
+from alimi.metrics import Metrics, of_loop
 from alimi.model import now_ms
 from alimi.relay import Relay
 from alimi.settings import Settings
@@ -53,6 +53,7 @@ class Runtime:
     async def start(self) -> None:
         """Open the bus and start the tasks."""
         await self.bus.open(self.hub.hear, self.hub.bus_was_lost)
+        of_loop(self.loop).add(self._metrics)
         self.tasks.start("relay", self.relay.run)
         self.tasks.start("hub", self.hub.run)
         self.tasks.start("wheel", self.hub.run_wheel)
@@ -78,6 +79,7 @@ class Runtime:
         """End streams and tasks; what was recorded stays in the outbox."""
         await self.hub.drain(self._settings.drain_seconds)
         await self.tasks.stop()
+        of_loop(self.loop).discard(self._metrics)
         await self.bus.close()
 
     async def _sweep(self) -> None:

@@ -5,14 +5,18 @@ the socket is handed to a sink of the hub, by the same `transport.set_protocol` 
 uses for WebSockets, and the request's task ends.  From then on an idle stream is a socket and two
 small objects.  Where a precondition fails nothing is handed over and the stream goes on over ASGI.
 
+Who has not sent a whole head in time is closed, and near the limit of open files who has waited
+longest gives way: see `Door`.
+
 The attributes of uvicorn that this relies on are private; `missing()` names those that are gone.
-Then nothing is offered, and a line in the log says so.
+Then nothing is offered or timed, and a line in the log says so.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import weakref
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -20,6 +24,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http import httptools_impl
 
+from alimi.metrics import CloseReason, of_loop
 from alimi.sinks import Sink, TransportSink
 
 logger = logging.getLogger("alimi")
@@ -28,13 +33,51 @@ logger = logging.getLogger("alimi")
 EXTENSION = "alimi.handover"
 #: Turns of the loop to wait for headers that a middleware passes on in a task of its own.
 _PATIENCE = 20
+#: A head takes one packet, or a few over the worst of lines; a body is given as long.
+HEAD_SECONDS = 30.0
+#: Connections of one server from which a head is awaited.  Each costs some 10 KB.
+MAX_WAITING = 10_000
+#: Descriptors that connections leave to the database, the log, and what was accepted just now.
+SPARE_DESCRIPTORS = 100
+#: Closed in one turn of the loop.
+_AT_ONCE = 100
+#: How often the log says that there is no room.
+_SAY_SECONDS = 60.0
+_TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Protocol(httptools_impl.HttpToolsProtocol):
-    """uvicorn's httptools protocol, with an offer in the scope of each GET."""
+    """uvicorn's httptools protocol, with an offer in the scope of each GET, and time for a head."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin a connection, if there is room for it."""
+        super().connection_made(transport)
+        if not _MISSING:
+            Door.of(self).let_in(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End it."""
+        if not _MISSING:
+            Door.of(self).forget(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on.  Where no request is under way after it, the next head is due.
+
+        Any byte ends uvicorn's time for keeping a connection alive, and it sets no other.
+        """
+        super().data_received(data)
+        if not _MISSING and (self.cycle is None or self.cycle.response_complete):
+            Door.of(self).expect(self)
+
+    def is_between_requests(self) -> bool:
+        """Whether not even the first line of a request has begun."""
+        return self.scope is None or "method" in self.scope
 
     def on_headers_complete(self) -> None:
         """Begin a request, as uvicorn does, with an offer in its scope."""
+        if not _MISSING:
+            Door.of(self).forget(self)
         if _MISSING or self.parser.get_method() != b"GET":
             super().on_headers_complete()
             return
@@ -45,6 +88,114 @@ class Protocol(httptools_impl.HttpToolsProtocol):
         if "path" in scope:  # else it has become a WebSocket
             self.cycle.__class__ = Cycle
             offer.watch(self.cycle)
+
+
+class Door:
+    """The connections of one server from which a head is awaited, first those that wait longest.
+
+    One timer serves them all, and runs only while somebody waits.
+    """
+
+    __slots__ = ("_loop", "_said", "_timer", "_waiting")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: dict[Protocol, float] = {}  # each deadline is later than the one before
+        self._timer: asyncio.TimerHandle | None = None
+        self._said = -math.inf
+
+    @classmethod
+    def of(cls, protocol: Protocol) -> Door:
+        """The server's; it lives as long as what uvicorn keeps for all its connections."""
+        state = vars(protocol.server_state)
+        found: Door | None = state.get(EXTENSION)
+        if found is None:
+            found = state[EXTENSION] = cls(protocol.loop)
+        return found
+
+    def let_in(self, newcomer: Protocol) -> None:
+        """Await its head.  Where there is no room, who has waited longest gives way, or it goes."""
+        if len(self._waiting) >= MAX_WAITING or not _has_room(newcomer):
+            self._say_full()
+            if not self._waiting:
+                self._count("full")
+                newcomer.transport.abort()
+                return
+            longest = next(iter(self._waiting))
+            del self._waiting[longest]
+            self._count("room")
+            longest.transport.abort()
+        self.expect(newcomer)
+
+    def expect(self, protocol: Protocol) -> None:
+        """A head is due, unless its time runs already or it has become a WebSocket."""
+        if protocol in self._waiting or protocol.transport.get_protocol() is not protocol:
+            return
+        due = self._waiting[protocol] = self._loop.time() + HEAD_SECONDS
+        if self._timer is None:
+            self._timer = self._loop.call_at(due, self._turn)
+
+    def forget(self, protocol: Protocol) -> None:
+        """Its head is here, or it has gone."""
+        self._waiting.pop(protocol, None)
+
+    def _turn(self) -> None:
+        self._timer = None
+        for _ in range(_AT_ONCE):
+            protocol, due = next(iter(self._waiting.items()), (None, 0.0))
+            if protocol is None or due > self._loop.time():
+                break
+            del self._waiting[protocol]
+            self._end(protocol)
+        if self._waiting:
+            due = next(iter(self._waiting.values()))
+            self._timer = self._loop.call_at(due, self._turn)
+
+    def _end(self, late: Protocol) -> None:
+        """Close it politely; who does not even take that is cut after the same time."""
+        if late.transport.is_closing():
+            late.transport.abort()
+            return
+        self._count("head")
+        if not late.is_between_requests():
+            late.transport.write(_TOO_LATE)
+        late.transport.close()
+        self.expect(late)
+
+    def _count(self, reason: CloseReason) -> None:
+        for each in of_loop(self._loop):
+            each.connections_closed.labels(reason).inc()
+
+    def _say_full(self) -> None:
+        if self._loop.time() - self._said >= _SAY_SECONDS:
+            self._said = self._loop.time()
+            logger.warning(
+                "alimi: no room for more connections: %d wait to be asked for something, and %s "
+                "files may be open (see docs/deployment.md)",
+                len(self._waiting),
+                _descriptors(),
+            )
+
+
+def _has_room(newcomer: Protocol) -> bool:
+    """Whether enough descriptors are left, however many are not connections of this server.
+
+    The system gives the lowest that is free: a high one says that nearly all are taken.
+    """
+    most = _descriptors()
+    room = most - min(SPARE_DESCRIPTORS, most / 4)
+    sock = newcomer.transport.get_extra_info("socket")
+    return len(newcomer.connections) <= room and (sock is None or sock.fileno() < room)
+
+
+def _descriptors() -> float:
+    """How many this process may have, at this moment."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ModuleNotFoundError:
+        return math.inf
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if soft == resource.RLIM_INFINITY else soft
 
 
 class Cycle(httptools_impl.RequestResponseCycle):
@@ -143,6 +294,9 @@ def _let_go(protocol: Protocol, cycle: Cycle) -> None:
     protocol.scope = None  # type: ignore[assignment]
 
 
+_PROTOCOL_NAMES = (
+    "parser", "cycle", "pipeline", "connections", "transport", "scope", "server_state", "loop",
+)  # fmt: skip
 _CYCLE_NAMES = (
     "disconnected", "on_response", "message_event", "more_body", "chunked_encoding",
     "response_complete",
@@ -159,9 +313,7 @@ def missing() -> list[str]:
     protocol_names = protocol.__init__.__code__.co_names
     cycle_names = cycle.__init__.__code__.co_names
     lacking = [
-        f"{protocol.__name__}.{name}"
-        for name in ("parser", "cycle", "pipeline", "connections", "transport", "scope")
-        if name not in protocol_names
+        f"{protocol.__name__}.{name}" for name in _PROTOCOL_NAMES if name not in protocol_names
     ]
     lacking += [f"{cycle.__name__}.{name}" for name in _CYCLE_NAMES if name not in cycle_names]
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from alimi.sinks import MAX_UNASKED, AsgiSink, TransportSink
-from tests.fast.site import GET, Server, site
+from tests.fast.site import GET, SERVERS, Server, Site, site
 
 SHORT = "GET /short HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -216,3 +216,125 @@ async def test_an_upgrade_to_http_2_is_not_taken(server: Server, tmp_path: Path)
         client = await here.open(lines(*headers))
         await here.told(client)
         assert client.data.startswith(b"HTTP/1.1 200")
+
+
+ON_THE_FAST_PATH = pytest.mark.parametrize(
+    "server", [each for each in SERVERS if each.fast], ids=lambda each: each.name
+)
+HALF = "GET /short HTTP/1.1\r\nHost: x\r\n"
+#: A deadline that no test waits for twice; what follows it waits for its event.
+SHORTLY = 0.3
+
+
+def closed(here: Site) -> dict[str, float]:
+    """How often connections were closed, by reason."""
+    told = here.alimi.metrics.connections_closed
+    name = f"{told.name}_total"
+    found = here.alimi.metrics.registry.get_sample_value
+    counts = {each: found(name, {"reason": each}) or 0 for each in told.values}
+    return {reason: count for reason, count in counts.items() if count}
+
+
+@ON_THE_FAST_PATH
+@pytest.mark.parametrize("said", ["", "\r\n", HALF], ids=["nothing", "a blank line", "half a head"])
+async def test_g8_who_sends_no_whole_head_in_time_is_closed(
+    server: Server, tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: a connection without a request ends; a stream that is open is left alone."""
+    monkeypatch.setattr("alimi.uvicorn.HEAD_SECONDS", SHORTLY)
+    async with site(tmp_path, server=server) as here:
+        stream = await here.open()
+        client = await here.connect()
+        client.say(said)
+        answer = await client.end()
+        assert answer.startswith(b"HTTP/1.1 408 ") if said == HALF else answer == b""
+        assert closed(here) == {"head": 1}
+        await here.told(stream)
+
+
+@ON_THE_FAST_PATH
+async def test_g8_bytes_that_dribble_in_do_not_lengthen_the_time(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: a head has one deadline, however often something of it comes."""
+    monkeypatch.setattr("alimi.uvicorn.HEAD_SECONDS", SHORTLY)
+    async with site(tmp_path, server=server) as here:
+        client = await here.connect()
+        client.say(HALF)
+        ended = asyncio.create_task(client.cut())
+        while not ended.done():
+            client.say("X-More: x\r\n")
+            await asyncio.wait([ended], timeout=SHORTLY / 10)
+        assert closed(here) == {"head": 1}
+
+
+@ON_THE_FAST_PATH
+@pytest.mark.parametrize("said", ["\r\n", HALF], ids=["a blank line", "half a head"])
+async def test_g8_a_kept_connection_has_no_longer_for_its_next_head(
+    server: Server, tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: any byte ends uvicorn's time for keeping a connection, so ours begins."""
+    monkeypatch.setattr("alimi.uvicorn.HEAD_SECONDS", SHORTLY)
+    async with site(tmp_path, server=server) as here:
+        client = await here.connect()
+        client.say(SHORT)
+        await client.until(b"short")
+        client.say(said)
+        await client.end()
+        assert closed(here) == {"head": 1}
+
+
+@ON_THE_FAST_PATH
+async def test_g8_a_late_body_is_not_the_heads_business(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: a request whose head is here is not cut, and its application says how long it waits."""
+    monkeypatch.setattr("alimi.uvicorn.HEAD_SECONDS", SHORTLY)
+    async with site(tmp_path, server=server) as here:
+        slow, silent = await here.connect(), await here.connect()
+        slow.say("POST /short HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
+        await silent.end()
+        slow.say("cde")
+        assert b"abcde" in await slow.until(b"abcde")
+        assert closed(here) == {"head": 1}
+
+
+@ON_THE_FAST_PATH
+async def test_g8_who_has_waited_longest_makes_room(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G8: silent connections have a bound, and at the bound they do not keep others out."""
+    monkeypatch.setattr("alimi.uvicorn.MAX_WAITING", 3)
+    async with site(tmp_path, server=server) as here:
+        silent = [await here.connect() for _ in range(3)]
+        stream = await here.open()
+        await silent[0].cut()
+        assert closed(here) == {"room": 1}
+        another = await here.connect()
+        another.say(SHORT)
+        await another.until(b"short")
+        silent[1].say(SHORT)
+        await silent[1].until(b"short")
+        await here.told(stream)
+        assert closed(here) == {"room": 1}
+
+
+@ON_THE_FAST_PATH
+async def test_g8_without_descriptors_newcomers_are_turned_away(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    no_errors: pytest.LogCaptureFixture,
+) -> None:
+    """G8: near the limit of open files whoever is served is served on, and the log says it once."""
+    async with site(tmp_path, server=server) as here:
+        stream = await here.open()
+        monkeypatch.setattr("alimi.uvicorn._descriptors", lambda: 4)
+        for count in (1, 2):
+            client = await here.connect()
+            await client.cut()
+            assert closed(here) == {"full": count}
+        assert sum("no room" in each.message for each in no_errors.records) == 1
+        monkeypatch.undo()
+        await here.told(stream)
+        await here.open()

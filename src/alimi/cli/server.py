@@ -25,7 +25,7 @@ from alimi.workers import bind
 logger = logging.getLogger("alimi")
 
 #: Descriptors beside the streams': the database, the log, requests under way.
-_OTHER_DESCRIPTORS = 200
+_OTHER_DESCRIPTORS = 500
 #: Beside the streams' time: requests under way, the last commits, the database's goodbye.
 _OTHER_SECONDS = 10
 #: How often a worker says that its loop turns.
