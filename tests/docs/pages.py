@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,6 +20,10 @@ PAGES = sorted(
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(
     r"<!-- (file|check): (.+?) -->\n+```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_ANY = re.compile(
+    r"(?:<!-- (file|check|shown): (.+?) -->\n+)?^( *)```(\w*)\n(.*?)^ *```$",
+    re.MULTILINE | re.DOTALL,
 )
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -36,6 +40,29 @@ def files(page: Path) -> dict[str, str]:
 def checks(page: Path) -> dict[str, str]:
     """The blocks of a page that are tried one by one."""
     return {name: code for _, name, code in _named(page, "check")}
+
+
+class Block(NamedTuple):
+    """A fenced block of code, with what the line before it says of it."""
+
+    page: Path
+    line: int
+    #: `file`, `check`, `shown`, or nothing.
+    mark: str
+    told: str
+    language: str
+    code: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """All code of a page, marked or not."""
+    text = page.read_text("utf-8")
+    for match in _ANY.finditer(text):
+        line = text.count("\n", 0, match.start(4)) + 1
+        yield Block(page, line, match[1] or "", match[2] or "", match[4], match[5])
 
 
 def _named(page: Path, sort: str) -> Iterator[tuple[str, str, str]]:
