@@ -241,3 +241,35 @@ async def test_nobody_answers() -> None:
     """A server that is not there is an error of the store."""
     with pytest.raises(StoreError):
         await PostgresStore("postgresql://alimi@127.0.0.1:1/none").open()
+
+
+async def test_who_does_not_wait_for_one_server_begins_with_the_next(postgres_url: str) -> None:
+    """A bus gives up sooner than the URL allows: it would meet the same silence each time."""
+    came, over = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        await over.wait()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        url = postgres_url.replace("@", f"@127.0.0.1:{port},", 1)
+        target = Target(f"{url}?connect_timeout=60")
+        first = asyncio.ensure_future(target.connect())
+        await came.wait()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        async with asyncio.timeout(30):
+            connection = await target.connect()
+        await connection.close()
+        over.set()
+
+
+@pytest.mark.parametrize("verb", ["open", "migrate"])
+async def test_an_error_is_not_its_own_cause(postgres_url: str, verb: str) -> None:
+    """Whoever walks along the causes would never come to an end."""
+    with pytest.raises(ConfigurationError, match="sslmode") as told:
+        await getattr(PostgresStore(f"{postgres_url}?sslmode=nonsense"), verb)()
+    assert told.value.__cause__ is not told.value

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from alimi.errors import SchemaMissing, StoreBusy, StoreError, StoreFull, StoreReadOnly
+from alimi.errors import AlimiError, SchemaMissing, StoreBusy, StoreError, StoreFull, StoreReadOnly
 from alimi.stores.postgres.target import Target
 
 T = TypeVar("T")
@@ -116,7 +116,7 @@ class Lane:
         self._waiting += 1
         try:
             return await self._persist(work)
-        except StoreError:
+        except AlimiError:
             raise
         except Exception as error:
             raise as_alimi_error(error) from error

@@ -72,7 +72,7 @@ class Target:
             urlunsplit(("postgresql", netloc, parts.path, urlencode(kept | place), ""))
             for netloc, place in _places(parts.netloc, kept)
         ]
-        #: Which of them took writes last.
+        #: Which of them took writes last, or is to be asked first.
         self._at = 0
         #: For people: without the password.
         self.name = _name(parts.netloc, parts.path)
@@ -92,7 +92,7 @@ class Target:
         return await self.connect(**given)
 
     async def _find(self, cache: int, **given: Any) -> tuple[int, asyncpg.Connection]:
-        """The server that takes writes, first where it was last, and its process."""
+        """The server that takes writes, sought first where it was last, and its process."""
         problems: list[Exception] = []
         begin = self._at
         for turn in range(len(self.dsns)):
@@ -101,6 +101,10 @@ class Target:
                 found = await self._reach(self.dsns[at], cache, **given)
             except _PASSED as error:
                 problems.append(error)
+            except asyncio.CancelledError:
+                # Whoever has less patience than we have would meet the same silence each time.
+                self._at = (at + 1) % len(self.dsns)
+                raise
             else:
                 self._at = at
                 return found

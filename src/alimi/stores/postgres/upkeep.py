@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import asyncpg
 
+from alimi.errors import AlimiError
 from alimi.model import now_ms
 from alimi.store import Drift, Report
 from alimi.stores.postgres import epoch, schema
@@ -25,6 +26,8 @@ async def look_after(target: Target, verb: Callable[[asyncpg.Connection], Awaita
     try:
         async with _connected(target) as connection:
             return await verb(connection)
+    except AlimiError:
+        raise
     except Exception as error:
         raise as_alimi_error(error) from error
 
