@@ -146,6 +146,31 @@ def test_a_person_reads_lines(shell: Terminal, server: Server, person: str) -> N
 
 
 @pytest.mark.parametrize("how", ["url", "db"])
+def test_g5_what_is_new_since_the_last_run(
+    shell: Terminal, server: Server, person: str, how: str
+) -> None:
+    """G5: without following, a cursor file makes each run show what came since the one before."""
+
+    def shown() -> list[str]:
+        place = ["--no-follow", "--json", "--cursor-file", person]
+        lines = shell.ok("tail", *way(server, how, person), *place).splitlines()
+        told = [json.loads(line) for line in lines]
+        return [each["data"]["message"] for each in told if each["event"] in {"item", "new"}]
+
+    assert shown() == []
+    for first, texts in ((0, ["one", "two"]), (2, ["three"])):
+        for text in texts:
+            server.notify(person, text)
+        inbox_reaches(server, person, first + len(texts))
+        assert shown() == texts
+        assert shown() == []
+    # A cursor of another epoch: the inbox anew, and an end.
+    (shell.folder / person).write_text("AAAAAAAA.7\n", encoding="utf-8")
+    assert shown() == ["one", "two", "three"]
+    assert shown() == []
+
+
+@pytest.mark.parametrize("how", ["url", "db"])
 def test_a_notification_cannot_command_the_terminal(
     shell: Terminal, server: Server, person: str, how: str
 ) -> None:

@@ -21,7 +21,7 @@ from alimi.cli.options import takes
 from alimi.cli.printer import Printer
 from alimi.cli.remote import Remote
 from alimi.errors import ConfigurationError, InvalidInput
-from alimi.model import MAX_CURSOR, normalise_recipient
+from alimi.model import MAX_CURSOR, Cursor, normalise_recipient
 
 EXAMPLES = (
     "alimi tail 2 --url http://127.0.0.1:8000",
@@ -61,7 +61,8 @@ def tail(
     """Follow an inbox in the terminal: what is new, and what is read elsewhere.
 
     With --url it asks a running server, otherwise it reads the database.  It comes back by itself
-    after a lost connection and misses nothing; with --cursor-file also after it was stopped.
+    after a lost connection and misses nothing; with --cursor-file also after it was stopped.  With
+    --no-follow and --cursor-file it shows what is new since the last time, and ends.
     """
     config = configuration.load(given)
     locales = (locale,) if locale else terminal.own_locales()
@@ -77,17 +78,26 @@ def _show(inbox: Inbox, printer: Printer, bookmark: Bookmark, last: int, *, foll
             printer.item(row, cursor)
         return cursor
 
-    cursor = bookmark.read() if follow else None
+    cursor = bookmark.read()
+    is_first = cursor is None
     if cursor is None:
         cursor = page()
-    if not follow:
+        bookmark.write(cursor)
+    # Without following, what is here by now is all; the cursor is asked for and no row.
+    end = None if follow else cursor if is_first else inbox.page(0)[1]
+    if cursor == end:
         return
-    bookmark.write(cursor)
     for event in inbox.events(cursor):
         printer.event(event)
         if event.event == "reset":
             page()
         bookmark.write(event.id)
+        if end is not None and (event.event == "reset" or _reaches(event.id, end)):
+            return
+
+
+def _reaches(cursor: str, end: str) -> bool:
+    return bool(cursor) and Cursor.parse(cursor).version >= Cursor.parse(end).version
 
 
 class Bookmark:
