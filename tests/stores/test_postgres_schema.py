@@ -237,6 +237,12 @@ def test_a_bad_option_is_named() -> None:
         Target("postgresql://h/d?connect_timeout=soon")
 
 
+async def test_no_limit_is_not_no_time(postgres_url: str) -> None:
+    """To libpq a timeout of 0 is none."""
+    connection = await Target(f"{postgres_url}?connect_timeout=0").connect()
+    await connection.close()
+
+
 async def test_nobody_answers() -> None:
     """A server that is not there is an error of the store."""
     with pytest.raises(StoreError):

@@ -48,8 +48,9 @@ class Target:
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         several = "," in (_host(parts.netloc) or options.get("host", ""))
         usual = _TURN_SECONDS if several else CONNECT_SECONDS
-        #: Of each server.
-        self._timeout = _number(options, ("connect_timeout", "timeout"), usual)
+        given = _number(options, ("connect_timeout", "timeout"), usual)
+        #: Of each server.  libpq's 0 is no limit, but whoever is waited for without one may be gone.
+        self._timeout = given if given > 0 else usual
         cache = _number(options, _CACHE, 100.0)
         said = options.pop("pgbouncer", None)
         #: Whether the URL says that a pooler may hand each transaction to another connection of the
