@@ -49,7 +49,7 @@ class Target:
         several = "," in (_host(parts.netloc) or options.get("host", ""))
         usual = _TURN_SECONDS if several else CONNECT_SECONDS
         given = _number(options, ("connect_timeout", "timeout"), usual)
-        #: Of each server.  libpq's 0 is no limit, but whoever is waited for without one may be gone.
+        #: Of each server.  libpq's 0 is no limit; ours is the usual one.
         self._timeout = given if given > 0 else usual
         cache = _number(options, _CACHE, 100.0)
         said = options.pop("pgbouncer", None)
