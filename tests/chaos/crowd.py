@@ -294,6 +294,7 @@ class Crowd(Round):
         row = page.reader.rows.get(data["id"])
         if row is None:
             page.news.append((number, data))
+            page.reader.notes.loaded(data["object"]["id"], data["id"], data["version"])
         if row is None or row["version"] < data["version"]:
             page.reader.rows[data["id"]] = {
                 "version": data["version"],
@@ -324,4 +325,4 @@ class Crowd(Round):
 
     def _note(self, page: Page, consumer: Consumer) -> None:
         super()._note(page, consumer)
-        consumer.complaints = page.reader.complaints
+        consumer.complaints = page.reader.own_complaints

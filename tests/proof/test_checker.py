@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from alimi.testing import faults
-from alimi.testing.checker import Checker, Consumer, Row, Truth
+from alimi.testing.checker import Checker, Consumer, Row, Sighting, Truth
 from alimi.testing.faults import Faults, Point
 
 
@@ -60,6 +60,46 @@ def a_frame_twice(page: Consumer, rows: list[Row]) -> None:
     page.saw("e2", "id-e2", 2)
 
 
+def a_row_told_twice(page: Consumer, rows: list[Row]) -> None:
+    page.changed("id-e1", 3)
+    page.changed("id-e1", 3)
+
+
+def a_new_row_that_was_told_as_changed(page: Consumer, rows: list[Row]) -> None:
+    page.changed("id-e2", 2)
+
+
+def a_row_new_in_two_versions(page: Consumer, rows: list[Row]) -> None:
+    page.saw("e1", "id-e1", 7)
+
+
+def a_row_new_behind_a_younger_one(page: Consumer, rows: list[Row]) -> None:
+    page.connects()
+    page.saw("e2", "id-e2", 2)
+    page.saw("e1", "id-e1", 1)
+
+
+def a_change_behind_a_younger_one(page: Consumer, rows: list[Row]) -> None:
+    page.changed("id-e1", 1)
+
+
+def an_id_that_falls(page: Consumer, rows: list[Row]) -> None:
+    page.stands(1)
+
+
+def an_event_as_two_rows(page: Consumer, rows: list[Row]) -> None:
+    page.connects()
+    page.saw("e1", "id-of-nobody", 3)
+
+
+def another_id_than_the_inbox_has(page: Consumer, rows: list[Row]) -> None:
+    rows[0] = Row("e2", "id-of-another")
+
+
+def another_id_than_the_stream_told(page: Consumer, rows: list[Row]) -> None:
+    page.sightings[1] = Sighting("e2", "id-of-another", 2, 1)
+
+
 def a_rolled_back_row(page: Consumer, rows: list[Row]) -> None:
     rows.insert(0, Row("undone", "id-3"))
 
@@ -95,6 +135,15 @@ def a_row_only_on_the_page(page: Consumer, rows: list[Row]) -> None:
         (an_unseen_row, "lost"),
         (a_row_twice, "doubled"),
         (a_frame_twice, "doubled"),
+        (a_row_told_twice, "doubled"),
+        (a_new_row_that_was_told_as_changed, "doubled"),
+        (a_row_new_in_two_versions, "doubled"),
+        (an_event_as_two_rows, "doubled"),
+        (a_row_new_behind_a_younger_one, "disorder"),
+        (a_change_behind_a_younger_one, "disorder"),
+        (an_id_that_falls, "disorder"),
+        (another_id_than_the_inbox_has, "apart"),
+        (another_id_than_the_stream_told, "apart"),
         (a_rolled_back_row, "undone"),
         (a_rolled_back_frame, "undone"),
         (a_wrong_order, "disorder"),
@@ -120,6 +169,30 @@ def test_a_replay_on_another_connection_is_no_double() -> None:
     checker, page, inboxes = a_good_run()
     page.connects()
     page.saw("e2", "id-e2", 2)
+    assert checker.check(inboxes) == []
+
+
+def test_a_row_that_has_changed_since_a_cut_may_be_new_once_more() -> None:
+    """The place behind a cut replay tells what it was shown; its next connection knows no more."""
+    checker, page, inboxes = a_good_run()
+    page.changed("id-e2", 3)
+    page.connects()
+    page.stands(1)
+    page.saw("e2", "id-e2", 3)
+    page.stands(3)
+    assert checker.check(inboxes) == []
+
+
+def test_behind_a_reset_versions_begin_anew() -> None:
+    """Another life of the store counts from its own beginning; what a page held has no order."""
+    checker, page, inboxes = a_good_run()
+    page.changed("id-e1", 9)
+    page.resets()
+    page.stands(1)
+    page.saw("e2", "id-e2", 2)
+    page.loaded("e2", "id-e2", 2)
+    page.loaded("e1", "id-e1", 1)
+    page.stands(2)
     assert checker.check(inboxes) == []
 
 

@@ -71,7 +71,8 @@ class Round:
         for path in (STREAM, PLAIN):
             for recipient in self.recipients:
                 page = Page(self.app.entrance, recipient, path=path)
-                self._watchers.append((page, self.checker.consumer(recipient)))
+                page.reader.notes = self.checker.consumer(recipient)
+                self._watchers.append((page, page.reader.notes))
                 await page.open()
         return self
 
@@ -242,13 +243,9 @@ class Round:
 
     def _note(self, page: Page, consumer: Consumer) -> None:
         reader = page.reader
-        consumer.sightings.clear()
-        for connection, data in page.news:
-            consumer.connection = connection
-            consumer.saw(data["object"]["id"], data["id"], data["version"])
         consumer.ends(names(page), reader.unread, reader.unseen)
         resets = [f"G5: {reader.resets} resets"] if reader.resets else []
-        consumer.complaints = [*reader.complaints, *resets]
+        consumer.complaints = [*reader.own_complaints, *resets]
 
     def _settle_deeds(self) -> None:
         """What became of a deed that nobody answered, the application's own table knows (G2)."""

@@ -174,7 +174,7 @@ class Page:
                 self._asked = None
             elif name == "hello" and self._asked not in {None, place}:
                 what = f"G5: hello begins at {place}, the page was at {self._asked}"
-                self.reader.complaints.append(what)
+                self.reader.own_complaints.append(what)
             self.greeted |= name in {"hello", "reset"}
             if place:
                 self.places.append(place)

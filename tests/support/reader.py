@@ -1,7 +1,8 @@
 """A reader of the wire that is as strict as the promise: what it finds wrong, it says.
 
-It keeps what a page would keep: rows by id, counts, the cursor.  `complaints` names every broken
-guarantee: a version twice on a connection, falling ids, a change of a row it was never shown.
+It keeps what a page would keep: rows by id, counts, the cursor.  What a connection must not tell
+the shipped consumer finds, in `notes`; what is wrong beside that for this page, `own_complaints`
+names: a change of a row that it was never shown.  `complaints` is both.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alimi.sse import Decoder
+from alimi.testing.checker import Consumer
 
 
 @dataclass
@@ -31,16 +33,21 @@ class Reader:
     said_bye: str | None = None
     signals: list[Any] = field(default_factory=list)
     events: list[tuple[str, Any, str]] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    notes: Consumer = field(default_factory=lambda: Consumer(""))
+    own_complaints: list[str] = field(default_factory=list)
     _decoder: Decoder = field(default_factory=Decoder)
-    _version: int = 0
-    _seen_here: set[tuple[str, int]] = field(default_factory=set)
+    _last_id: str = ""
+
+    @property
+    def complaints(self) -> list[str]:
+        """Everything that was wrong."""
+        return [f"{problem}: {what}" for problem, what in self.notes.broken] + self.own_complaints
 
     def connect(self) -> None:
         """A new connection begins; what was unfinished on the last is lost."""
         self._decoder = Decoder()
-        self._version = 0
-        self._seen_here = set()
+        self._last_id = ""
+        self.notes.connects()
         self.said_bye = None
 
     def feed(self, data: bytes) -> None:
@@ -49,22 +56,18 @@ class Reader:
             payload = json.loads(event.data)
             self.events.append((event.event, payload, event.id))
             getattr(self, f"_{event.event}")(payload)
-            if self._decoder.last_event_id:
-                self._move(self._decoder.last_event_id)
+            if event.id and event.id != self._last_id:  # an event without one repeats the last
+                self._move(event.id)
 
     def _move(self, event_id: str) -> None:
-        version = int(event_id.split(".")[1])
-        if version < self._version:
-            self.complaints.append(f"G3: the id fell from {self._version} to {version}")
-        self._version = version
-        self.cursor = event_id
+        self.notes.stands(int(event_id.split(".")[1]))
+        self.cursor = self._last_id = event_id
 
     def _hello(self, data: dict[str, Any]) -> None:
         self._counts(data)
 
     def _reset(self, data: dict[str, Any]) -> None:
-        self._version = 0
-        self._seen_here.clear()
+        self.notes.resets()
         self._reload()
         self.resets += 1
         if data["reason"] in {"epoch", "foreign", "ahead"}:
@@ -73,7 +76,8 @@ class Reader:
         self._counts(data)
 
     def _message(self, data: dict[str, Any]) -> None:
-        self._once(data["id"], data["version"])
+        about = data["object"]
+        self.notes.saw(about["id"] if about else data["id"], data["id"], data["version"])
         if data["id"] not in self.rows or self.rows[data["id"]]["version"] < data["version"]:
             self.rows[data["id"]] = {
                 "version": data["version"],
@@ -88,7 +92,7 @@ class Reader:
         if data.get("all"):
             self._reload()
         for each in data.get("ids", ()):
-            self._once(each, data["version"])
+            self.notes.changed(each, data["version"])
             self._change_row(each, data)
 
     def _change_row(self, notification_id: str, data: dict[str, Any]) -> None:
@@ -99,16 +103,13 @@ class Reader:
         row = self.rows.get(notification_id)
         if row is None:
             if not self.must_reload:
-                self.complaints.append(f"G5: a change of {notification_id}, which was never shown")
+                self.own_complaints.append(
+                    f"G5: a change of {notification_id}, which was never shown"
+                )
         elif row["version"] < data["version"]:
             row["version"] = data["version"]
             row["read"] = data["read_at"] is not None
             row["archived"] = data["archived_at"] is not None
-
-    def _once(self, notification_id: str, version: int) -> None:
-        if (notification_id, version) in self._seen_here:
-            self.complaints.append(f"G4: {notification_id} came twice in version {version}")
-        self._seen_here.add((notification_id, version))
 
     def _reload(self) -> None:
         self.must_reload = True

@@ -10,6 +10,11 @@ agree about it.
     fate = checker.asks("e1", to=["2"])
     ...
     checker.told(fate)
+
+What one connection tells is judged at once, with each call of `saw`, `changed` and `stands`: its
+versions rise, it tells no row twice in one version, and none as new twice.  Another connection may
+begin before the place where the last one ended, so it may tell again what was told before: also a
+row that has changed since, as new in its new version.
 """
 
 from __future__ import annotations
@@ -38,7 +43,7 @@ class Fate(msgspec.Struct):
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """A notification that a stream showed as new."""
+    """A notification that a stream showed as new; connection 0: that a page of the inbox held."""
 
     name: str
     id: str
@@ -58,18 +63,60 @@ class Consumer(msgspec.Struct):
     unread: int = 0
     unseen: int = 0
     complaints: Sequence[str] = ()
+    #: What a connection has told that it must not.
+    broken: list[tuple[Problem, str]] = []
+    _version: int = 0
+    #: Rows that the connection has told in its last version, and all that it told as new.
+    _told: set[str] = set()
+    _new: set[str] = set()
 
     def connects(self) -> None:
         """Another connection begins."""
         self.connection += 1
+        self.resets()
+
+    def resets(self) -> None:
+        """The stream said `reset`: what it tells from here on has nothing to do with before."""
+        self._version = 0
+        self._told.clear()
+        self._new.clear()
 
     def saw(self, name: str, id: str, version: int) -> None:
         """A new notification came; replays of it on later connections are noted as well."""
+        if id in self._new:
+            self._break("doubled", f"one connection told {name} as new twice")
+        self._new.add(id)
+        self._tell(id, version)
         self.sightings.append(Sighting(name, id, version, self.connection))
+
+    def changed(self, id: str, version: int) -> None:
+        """The stream said that this row has another state, or is gone."""
+        self._tell(id, version)
+
+    def stands(self, version: int) -> None:
+        """An `id:` came; the version is its second part."""
+        if version < self._version:
+            self._break("disorder", f"one connection fell from {self._version} to {version}")
+        if version != self._version:
+            self._told.clear()
+        self._version = version
+
+    def loaded(self, name: str, id: str, version: int) -> None:
+        """A page of the inbox held this notification, in whatever order."""
+        self.sightings.append(Sighting(name, id, version, 0))
 
     def ends(self, shows: Iterable[str], unread: int, unseen: int) -> None:
         """What the page shows when all is quiet."""
         self.shows, self.unread, self.unseen = tuple(shows), unread, unseen
+
+    def _tell(self, id: str, version: int) -> None:
+        self.stands(version)
+        if id in self._told:
+            self._break("doubled", f"one connection told {id} twice in version {version}")
+        self._told.add(id)
+
+    def _break(self, problem: Problem, what: str) -> None:
+        self.broken.append((problem, what))
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -135,7 +182,7 @@ class Checker:
 
     def consumer(self, recipient: str, label: str = "") -> Consumer:
         """A page of one recipient that follows from before the first event."""
-        consumer = Consumer(recipient, label or f"page {len(self.consumers) + 1}", sightings=[])
+        consumer = Consumer(recipient, label or f"page {len(self.consumers) + 1}")
         self.consumers.append(consumer)
         return consumer
 
@@ -211,7 +258,7 @@ class Checker:
             self._find("lost", recipient, f"{label} never saw {name}, which was acknowledged")
         for name in names:
             self._check_right(recipient, name, f"was seen by {label}")
-        self._check_doubles(consumer)
+        self._check_ids(consumer, truth)
         if sorted(consumer.shows) != sorted(row.name for row in truth.rows):
             shown, held = set(consumer.shows), {row.name for row in truth.rows}
             apart = (
@@ -225,19 +272,24 @@ class Checker:
                 f"{label} shows {consumer.unread} unread and {consumer.unseen} unseen, "
                 f"the inbox has {truth.unread} and {truth.unseen}",
             )
+        for problem, what in consumer.broken:
+            self._find(problem, recipient, f"{label}: {what}")
         for complaint in consumer.complaints:
             self._find("disorder", recipient, f"{label}: {complaint}")
 
-    def _check_doubles(self, consumer: Consumer) -> None:
-        """One event is one notification, and one connection never carries a version twice (G4)."""
-        ids: dict[str, str] = {}
-        carried: set[tuple[str, int, int]] = set()
-        for seen in consumer.sightings:
-            if ids.setdefault(seen.name, seen.id) != seen.id:
-                what = f"{consumer.label} saw {seen.name} as two notifications"
-                self._find("doubled", consumer.recipient, what)
-            frame = (seen.id, seen.version, seen.connection)
-            if frame in carried:
-                what = f"one connection of {consumer.label} carried {seen.name} twice"
-                self._find("doubled", consumer.recipient, what)
-            carried.add(frame)
+    def _check_ids(self, consumer: Consumer, truth: Truth) -> None:
+        """One event is one notification (G4), the same on a stream as in the inbox."""
+        recipient, label = consumer.recipient, consumer.label
+        held: dict[str, set[str]] = {}
+        for row in truth.rows:
+            held.setdefault(row.name, set()).add(row.id)
+        seen: dict[str, set[str]] = {}
+        for each in consumer.sightings:
+            seen.setdefault(each.name, set()).add(each.id)
+        for name, ids in seen.items():
+            if len(ids) > 1:
+                self._find("doubled", recipient, f"{label} saw {name} as {len(ids)} notifications")
+            strange = sorted(ids - held.get(name, ids))
+            if strange:
+                own = sorted(held[name])
+                self._find("apart", recipient, f"{label} saw {name} as {strange}, it is {own}")
