@@ -3,6 +3,9 @@
 class TestMyStore(StoreConformance):
     def make_store(self, place): ...
     def connect(self, place): ...
+    def put_garbage(self, app): ...
+
+`alimi.testing.stores.harness.StoreHarness` says what each has to do.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Protocol
@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from alimi.bus import Bus
 from alimi.model import BusMessage, Hint
+from alimi.testing.completeness import Complete
 
 #: Longer than anything takes; a test that waits so long has failed.
 PATIENCE = 30.0
@@ -105,7 +106,7 @@ class Node:
                 return
 
 
-class BusHarness(ABC):
+class BusHarness(Complete):
     """How a subclass names the bus that is tested."""
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -25,6 +25,7 @@ from alimi.model import (
     now_ms,
 )
 from alimi.store import Joined, Maintenance, Outbox, Rows, Store, drive
+from alimi.testing.completeness import Complete
 
 #: More than any test puts into one inbox.
 ALL = 10_000
@@ -55,7 +56,7 @@ class Application(Protocol):
         """Make it never have been."""
 
 
-class StoreHarness(ABC):
+class StoreHarness(Complete):
     """How a subclass names the store that is tested."""
 
     @abstractmethod
