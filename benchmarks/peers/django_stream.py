@@ -6,9 +6,9 @@ import logging
 import sys
 from typing import Any
 
-import django  # type: ignore[import-not-found]
+import django
 import uvicorn
-from django.conf import settings  # type: ignore[import-not-found]
+from django.conf import settings
 
 from benchmarks.peers.firing import fire
 
@@ -22,9 +22,9 @@ settings.configure(
 django.setup()
 logging.disable(logging.INFO)
 
-from django.core.asgi import get_asgi_application  # type: ignore[import-not-found]  # noqa: E402
-from django.http import HttpResponse  # type: ignore[import-not-found]  # noqa: E402
-from django.urls import path  # type: ignore[import-not-found]  # noqa: E402
+from django.core.asgi import get_asgi_application  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
+from django.urls import path  # noqa: E402
 from django_eventstream import send_event  # type: ignore[import-not-found]  # noqa: E402
 from django_eventstream.views import events  # type: ignore[import-not-found]  # noqa: E402
 
