@@ -393,11 +393,10 @@ class Carrier:
 
     def _note_trouble(self, reason: str) -> None:
         self.trouble = reason
-        if self._closed or reason in self._noted:
-            return
         # Of several servers each may have a reason of its own, and all are tried for ever.
-        if len(self._noted) < _MOST_NOTED:
-            self._noted.add(reason)
+        if self._closed or reason in self._noted or len(self._noted) >= _MOST_NOTED:
+            return
+        self._noted.add(reason)
         logger.warning(
             "alimi: the %s bus is away (%s); streams go on and are brought up to date by the "
             "position check",

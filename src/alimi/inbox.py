@@ -113,20 +113,29 @@ class Inbox:
         if ids is not None and len(ids) > MAX_IDS:
             raise InvalidInput(f"ids is a list of at most {MAX_IDS}; upto takes everything")
         checked = None if ids is None else tuple(dict.fromkeys(map(_checked_id, ids)))
-        mark = Mark(action, checked, await self._version(upto), await self._version(at))
+        mark = Mark(action, checked, await self._shown(upto), await self._changed(at))
         await self._ready()
         marked = await self._store.mark(self.recipient, mark)
         if marked.count:
             await self._publish([Hint(self.recipient, marked.version)])
         return marked
 
-    async def _version(self, place: int | str | None) -> int | None:
+    async def _shown(self, place: int | str | None) -> int | None:
+        # In the middle of a replay a cursor tells two places: what was born after the second may
+        # not have been shown yet, and what nobody was shown is not marked.
         if not isinstance(place, str):
             return _in_range(place)
+        cursor = await self._own(place)
+        return _in_range(cursor.version if cursor.base is None else cursor.base)
+
+    async def _changed(self, place: int | str | None) -> int | None:
+        return _in_range((await self._own(place)).version if isinstance(place, str) else place)
+
+    async def _own(self, place: str) -> Cursor:
         cursor = Cursor.parse(place)
         if (await self.counts()).tag != cursor.tag:
             raise InvalidCursor
-        return _in_range(cursor.version)
+        return cursor
 
     async def _read(self, query: PageQuery) -> Page:
         await self._ready()

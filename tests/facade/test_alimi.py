@@ -185,6 +185,19 @@ async def test_an_inbox_from_python(alimi: Alimi) -> None:
             await inbox.mark("read", **wrong)
 
 
+async def test_a_mark_from_the_middle_of_a_replay(alimi: Alimi) -> None:
+    """A cursor of two places marks what was surely shown, not what is still to come."""
+    kind, inbox = assigned(alimi), alimi.inbox(2)
+    for number in range(3):
+        await kind.notify(to=2, object=number)
+        await alimi.flush()
+    tag = (await inbox.counts()).tag
+    marked = await inbox.mark("read", upto=f"{tag}.3.1")
+    assert (marked.count, marked.counts.unread) == (1, 2)
+    undone = await inbox.mark("unread", at=f"{tag}.{marked.version}.1")
+    assert undone.count == 1
+
+
 async def test_a_mark_that_does_not_exist_is_named(alimi: Alimi) -> None:
     """A slip of the pen is told with the words that there are."""
     action: Any = "reed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -152,6 +153,26 @@ async def test_g5_a_restored_cluster_is_known_after_its_promotion(tmp_path: Path
         await store.open()
         assert await store.positions(["anna"]) == after
         await store.close()
+
+
+async def test_g5_a_copy_of_a_database_has_an_epoch_of_its_own(postgres_url: str) -> None:
+    """G5: what is copied within one server, or restored beside it, opens no old cursor."""
+    original, name = PostgresStore(postgres_url), urlsplit(postgres_url).path[1:]
+    await original.migrate()
+    await original.open()
+    await fill(original, 1)
+    before = await original.positions(["anna"])
+    await original.close()
+    server = await asyncpg.connect(postgres_url.replace(f"/{name}", "/postgres"))
+    await server.execute(f"CREATE DATABASE {name}_copy TEMPLATE {name}")
+    copy = PostgresStore(postgres_url.replace(f"/{name}", f"/{name}_copy"))
+    await copy.open()
+    copied = await copy.positions(["anna"])
+    await copy.close()
+    await server.execute(f"DROP DATABASE {name}_copy")
+    await server.close()
+    assert copied.heads == before.heads
+    assert copied.epoch != before.epoch
 
 
 async def test_a_role_that_may_ask_little(postgres_url: str) -> None:

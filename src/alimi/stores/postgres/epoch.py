@@ -2,7 +2,8 @@
 
 A restored backup contains its own epoch and cannot tell by itself.  So to the stored value is added
 what a backup cannot carry along: the cluster's system identifier, which another cluster does not
-have, and the timeline, which every restore and every fail-over moves on.
+have, the timeline, which every recovery and every fail-over moves on, and the database's number,
+which no other database of the cluster has.
 """
 
 from __future__ import annotations

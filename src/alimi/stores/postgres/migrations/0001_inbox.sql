@@ -146,8 +146,8 @@ $$;
 
 SELECT alimi_renew_store();
 
--- Who this server is, beyond what is stored: its system identifier, where an ordinary role may ask
--- for it, and its timeline.
+-- Where this database is, beyond what is stored: the server's system identifier, where an ordinary
+-- role may ask for it, its timeline, and the database's own number, which a copy does not have.
 CREATE FUNCTION alimi_server() RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE
     system text := '';
@@ -162,7 +162,8 @@ BEGIN
     THEN
         timeline := ltrim(left(pg_walfile_name(pg_current_wal_lsn()), 8), '0');
     END IF;
-    RETURN system || '.' || timeline;
+    RETURN concat_ws('.', system, timeline,
+        (SELECT to_hex(oid::bigint) FROM pg_database WHERE datname = current_database()));
 END
 $$;
 
