@@ -43,7 +43,7 @@ h3{font:inherit;font-weight:600}
 .empty{min-height:70%}
 .bones::before{content:"";justify-self:stretch;height:300px;border-radius:10px;background:repeating-linear-gradient(var(--_h) 0 52px,var(--_s) 52px 68px)}
 @keyframes late{0%,99%{visibility:hidden}}
-.footer{justify-content:space-between;padding:6px 12px;border-block-start:1px solid var(--_l);font-size:14px}
+.footer{flex-wrap:wrap;justify-content:space-between;padding:6px 12px;border-block-start:1px solid var(--_l);font-size:14px}
 @media (width<480px){.panel{position-area:none;inset:auto 0 0;margin:0;width:100%;max-width:none;max-height:85dvh;border-radius:var(--_r) var(--_r) 0 0;padding-block-end:env(safe-area-inset-bottom)}
 .panel::backdrop{background:#0006}}
 @media (forced-colors:active){.pill{border:1px solid}.row-unread .dot{background:Highlight}[aria-selected=true]{border-block-end:3px solid}}
