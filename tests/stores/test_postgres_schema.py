@@ -258,6 +258,12 @@ def test_a_bad_option_is_named() -> None:
         Target("postgresql://h/d?connect_timeout=soon")
 
 
+def test_ports_belong_to_hosts() -> None:
+    """Which port belongs to the third host nobody can guess."""
+    with pytest.raises(ConfigurationError, match="port"):
+        Target("postgresql:///d?host=a,b,c&port=1,2")
+
+
 async def test_no_limit_is_not_no_time(postgres_url: str) -> None:
     """To libpq a timeout of 0 is none."""
     connection = await Target(f"{postgres_url}?connect_timeout=0").connect()

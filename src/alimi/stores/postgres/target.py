@@ -172,7 +172,10 @@ def _places(netloc: str, options: dict[str, str]) -> list[tuple[str, dict[str, s
         return [(f"{auth}{at}{host}", {}) for host in hosts.split(",")]
     names = options["host"].split(",")
     ports = options.get("port", "").split(",")
-    ports = ports if len(ports) == len(names) else ports[:1] * len(names)
+    if len(ports) == 1:
+        ports *= len(names)
+    if len(ports) != len(names):
+        raise ConfigurationError("port in a URL is one for all hosts, or as many as hosts")
     return [
         (netloc, {"host": name} | ({"port": port} if port else {}))
         for name, port in zip(names, ports, strict=True)
