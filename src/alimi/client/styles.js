@@ -22,8 +22,8 @@ svg{display:block;width:20px;height:20px;fill:none;stroke:currentColor;stroke-wi
 .bell:hover{background:#8882}
 .bell svg{width:22px;height:22px}
 :host([state=out]) svg{opacity:.5}
-.badge{position:absolute;inset-block-start:2px;inset-inline-start:54%;min-width:18px;padding:0 5px;border-radius:9px;background:var(--alimi-badge,#cf222e);color:var(--alimi-badge-text,#fff);font-size:11px;font-weight:600;line-height:18px;text-align:center;white-space:nowrap;font-variant-numeric:tabular-nums}
-:host([badge=dot]) .badge{min-width:10px;height:10px;padding:0;font-size:0}
+.badge{position:absolute;inset-block-start:0;inset-inline-end:max(0px,46% - 18px);min-width:18px;padding:0 4px;border-radius:9px;background:var(--alimi-badge,#cf222e);color:var(--alimi-badge-text,#fff);font-size:11px;font-weight:600;line-height:18px;text-align:center;white-space:nowrap;font-variant-numeric:tabular-nums}
+:host([badge=dot]) .badge{inset-inline-end:calc(46% - 10px);min-width:10px;height:10px;padding:0;font-size:0}
 :host([badge=off]) .badge{display:none}
 .panel,.toasts{position:fixed;inset:auto;border:0;color:var(--_t);background:none;overflow:visible;word-break:keep-all;overflow-wrap:anywhere}
 .icon{display:grid;place-items:center;width:32px;height:32px;color:var(--_m)}

@@ -80,6 +80,29 @@ async def test_on_a_phone_it_is_a_sheet(server: FakeAlimi, open_visitor: OpenVis
     await expect(rows(page)).to_have_count(2)
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_links_in_the_foot_stay_whole(
+    server: FakeAlimi, open_visitor: OpenVisitor, width: int
+) -> None:
+    """All that the foot can offer at once: each on one line of its own letters, none broken."""
+    attributes = 'all-href="/all" settings-href="/settings" system-notifications'
+    server.pages["/"] = page_text(attributes=attributes)
+    page = await (await open_visitor(viewport=ViewportSize(width=width, height=800))).open()
+    await page.evaluate(
+        "void Object.defineProperty(Notification, 'permission', {value: 'default'})"
+    )
+    await page.locator("alimi-bell .bell").click()
+    links = page.locator("alimi-bell .footer .action")
+    await expect(links).to_have_count(3)
+    assert await links.evaluate_all(
+        """all => all.map((each) => {
+            const range = document.createRange();
+            range.selectNodeContents(each);
+            return range.getClientRects().length;
+        })"""
+    ) == [1, 1, 1]
+
+
 async def test_at_400_percent(server: FakeAlimi, open_visitor: OpenVisitor) -> None:
     """320 by 256 CSS pixels: one toast, all of it; in the panel each row can be read and used."""
     fill(server, 3)
@@ -122,6 +145,30 @@ async def test_before_the_script_it_is_a_plain_link(
     page = await visitor.context.new_page()
     await page.goto(server.origin + "/")
     await expect(page.get_by_role("link", name="Notifications")).to_be_visible()
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("size", ["40px", "28px"])
+async def test_the_badge_does_not_widen_the_page(
+    server: FakeAlimi, visitor: Visitor, direction: str, size: str
+) -> None:
+    """A badge of three signs ends where the button ends, at the page's very edge too."""
+    server.pages["/page.css"] += f"alimi-bell{{--alimi-size:{size}}}"
+    server.pages["/"] = page_text().replace('lang="en"', f'lang="en" dir="{direction}"')
+    fill(server, 120)
+    page = await visitor.open()
+    await expect(page.locator("alimi-bell .badge")).to_have_text("99+")
+    bell = await page.locator("alimi-bell .bell").bounding_box()
+    badge = await page.locator("alimi-bell .badge").bounding_box()
+    assert bell
+    assert badge
+    if direction == "ltr":
+        assert badge["x"] + badge["width"] <= bell["x"] + bell["width"]
+    else:
+        assert badge["x"] >= bell["x"]
+    assert await page.evaluate(
+        "document.documentElement.scrollWidth === document.documentElement.clientWidth"
+    )
 
 
 #: The rule that the manual gives.
