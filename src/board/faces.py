@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from html import escape
 
-#: Ground and ink, readable on light and dark alike; the same hues as `.tint-…` in board.css.
+#: One hue for each of `.tint-…` in board.css; ground and ink are mixed from it as there.
 TINTS = (
-    ("#dedbfc", "#373079"),
-    ("#f8e0c8", "#6b3d0d"),
-    ("#cfe8e4", "#14504a"),
-    ("#d3e2f6", "#1d4479"),
-    ("#f5d7e3", "#732a48"),
-    ("#e4e8c8", "#454f14"),
-    ("#ead9f4", "#562f73"),
-    ("#f7d8d0", "#73291a"),
+    "#7a6ff0",
+    "#d9822b",
+    "#2f8f83",
+    "#3f7fd0",
+    "#c2517f",
+    "#7f8f2f",
+    "#9a5fc0",
+    "#c0563f",
 )
 
 _SVG = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><rect width="72" height="72" \
-fill="{ground}"/><text x="36" y="37" fill="{ink}" font-family="system-ui, sans-serif" \
-font-size="28" font-weight="650" text-anchor="middle" dominant-baseline="central">{text}</text>\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72"><style>\
+rect{{fill:color-mix(in oklab,{tint} 22%,#fffefb)}}\
+text{{fill:color-mix(in oklab,{tint} 36%,#22251f)}}\
+@media(prefers-color-scheme:dark){{\
+rect{{fill:color-mix(in oklab,{tint} 22%,#262925)}}\
+text{{fill:color-mix(in oklab,{tint} 36%,#e9e8e2)}}}}</style>\
+<rect width="72" height="72" fill="{tint}"/><text x="36" y="37" fill="#fff" \
+font-family="system-ui, sans-serif" font-size="28" font-weight="650" text-anchor="middle" \
+dominant-baseline="central">{text}</text>\
 </svg>
 """
 
@@ -30,9 +36,8 @@ def address(user_id: int) -> str:
 
 
 def picture(user_id: int, name: str) -> str:
-    """The picture itself."""
-    ground, ink = TINTS[user_id % len(TINTS)]
-    return _SVG.format(ground=ground, ink=ink, text=escape(initials(name)))
+    """The picture itself, which follows the reader's light or dark scheme."""
+    return _SVG.format(tint=TINTS[user_id % len(TINTS)], text=escape(initials(name)))
 
 
 def initials(name: str) -> str:

@@ -164,7 +164,7 @@ async def test_faces(bench: Bench, emma: Person) -> None:
 
 def test_a_face_is_only_a_picture() -> None:
     """Whatever somebody is called."""
-    assert "<s" not in picture(1, "<script> &").replace("<svg", "")
+    assert "<script" not in picture(1, "<script> &")
 
 
 async def test_modules_are_asked_for_at_once(emma: Person) -> None:

@@ -82,6 +82,39 @@ async def test_axe_finds_nothing_in_sheets(
     assert await axe_in_both_schemes(person.page) == []
 
 
+#: The ground of a face on the board, and of its picture in the bell, as they are painted.
+GROUNDS = """async (face) => {
+    const painted = (colour) => {
+        const context = new OffscreenCanvas(1, 1).getContext("2d");
+        context.fillStyle = colour;
+        context.fillRect(0, 0, 1, 1);
+        return [...context.getImageData(0, 0, 1, 1).data];
+    };
+    const shown = document.querySelector("alimi-bell").shadowRoot.querySelector(".toast img");
+    await shown.decode();
+    const context = new OffscreenCanvas(72, 72).getContext("2d");
+    context.drawImage(shown, 0, 0, 72, 72);
+    const pictured = [...context.getImageData(4, 4, 1, 1).data];
+    return [painted(face), pictured];
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_bell_shows_the_faces_of_the_board(
+    served: Hosted, new_context: OpenContext, scheme: Any
+) -> None:
+    """Whoever is orange on a dark board is the same orange in the toast."""
+    emma = await visit(served, new_context, EMMA, color_scheme=scheme)
+    jiwoo = await visit(served, new_context, JIWOO, color_scheme=scheme)
+    await emma.give(12, "김지우")
+    await expect(jiwoo.toast.locator("img")).to_be_visible()
+    face = await emma.page.evaluate(
+        "getComputedStyle(document.querySelector('.account .face')).backgroundColor"
+    )
+    on_board, pictured = await jiwoo.page.evaluate(GROUNDS, face)
+    assert max(abs(a - b) for a, b in zip(on_board, pictured, strict=True)) <= 2
+
+
 async def test_everything_at_400_percent(served: Hosted, new_context: OpenContext) -> None:
     """320 CSS pixels wide, little height: nothing is cut off, every card can be reached."""
     emma = await visit(served, new_context, EMMA, viewport=ZOOMED)
