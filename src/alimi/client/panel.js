@@ -93,12 +93,11 @@ export function makePanel(bell) {
     bell.hasAttribute("system-notifications") &&
     globalThis.Notification?.permission === "default" &&
     action("desktop", () =>
-      Notification.requestPermission().then(() => keepFocus(() => ask && ask.remove())),
+      Notification.requestPermission().then(() => keepFocus(() => ask && (ask.remove(), render()))),
     );
   const slot = h("slot", { name: "footer" });
   const ends = [to("all-href", "viewAll"), ask, slot, to("settings-href", "settings")];
   const footer = h("div.footer", {}, ...ends);
-  footer.hidden = footer.children[1] === undefined && !bell.querySelector("[slot=footer]");
   const element = h(
     "dialog.panel",
     {
@@ -264,6 +263,8 @@ export function makePanel(bell) {
       // Said by the region that was there before, and not for a moment's loss.
       if (bad) warn = setTimeout(() => bell.announce(t(bad)), 1000);
     }
+    if (ask) ask.hidden = !!bell.out;
+    footer.hidden = !footer.querySelector(":not(slot,[hidden])") && !bell.querySelector("[slot=footer]");
     const loud = store().rows.filter((row) => held.has(row.id) && !row.read_at && !isQuiet(row));
     // What does not ask to be looked at comes in as soon as it moves nothing.
     if (!loud.length && list.scrollTop < 9 && !inList()) held.clear();

@@ -43,6 +43,29 @@ async def test_never_signed_in(server: FakeAlimi, visitor: Visitor) -> None:
     assert server.asked("/alimi/v1/inbox/stream") == []
 
 
+async def test_nobody_is_offered_no_desktop_notifications(
+    server: FakeAlimi, visitor: Visitor
+) -> None:
+    """Who is signed out is not asked for a permission; the foot has the page's links, or goes."""
+    await visitor.context.clear_cookies()
+    await visitor.context.add_init_script(
+        "Object.defineProperty(Notification, 'permission', {value: 'default'})"
+    )
+    server.pages["/"] = page_text(attributes="system-notifications")
+    page = await visitor.open("out")
+    await page.locator("alimi-bell .bell").click()
+    await expect(page.locator("alimi-bell .note").first).to_contain_text("You are signed out.")
+    foot = page.locator("alimi-bell .footer")
+    await expect(foot).to_be_hidden()
+    await page.evaluate("document.querySelector('alimi-bell').setAttribute('all-href', '/all')")
+    await expect(foot.get_by_role("link", name="All notifications")).to_be_visible()
+    await expect(foot.get_by_role("button")).to_have_count(0)
+    await visitor.log_in("2")
+    await page.reload()
+    await page.locator("alimi-bell .bell").click()
+    await expect(foot.get_by_role("button", name="Desktop notifications")).to_be_visible()
+
+
 async def test_bearer_pages_lend_fresh_credentials(server: FakeAlimi, visitor: Visitor) -> None:
     """With a hook for credentials the worker's stream, too, gets fresh ones after a 401, once."""
     await visitor.context.clear_cookies()
