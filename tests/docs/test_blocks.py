@@ -103,7 +103,8 @@ def uvicorns(words: list[str]) -> None:
 def pip(words: list[str]) -> None:
     """The extras are ours."""
     project = (ROOT / "pyproject.toml").read_text("utf-8")
-    for extra in ",".join(re.findall(r"\[(.+?)\]", " ".join(words))).split(","):
+    named = re.findall(r"\[(.+?)\]", " ".join(words))
+    for extra in ",".join(named).split(",") if named else ():
         assert f"\n{extra} = [" in project.partition("optional-dependencies")[2]
 
 

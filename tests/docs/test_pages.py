@@ -21,6 +21,7 @@ from alimi import Alimi, errors, metrics, settings
 from alimi.frames import ByeReason, ResetReason
 from alimi.sse import Decoder
 from alimi.testing import store_conformance
+from alimi.testing.stores import harness
 from alimi.web import routes
 from alimi.web.problems import PROBLEMS
 from tests.docs import pages
@@ -152,9 +153,10 @@ def test_every_error_is_described_and_none_is_invented() -> None:
     pascal = re.compile(
         r"`((?:Invalid|Missing|Unsafe|Within|No|Unprepared|Foreign|Unknown|Key|Not|Store|Schema|Configuration)[A-Z]\w+)`"
     )
+    suites = vars(store_conformance).keys() | vars(harness).keys()
     for page in pages.PAGES:
         named = set(pascal.findall(page.read_text("utf-8")))
-        assert named - vars(store_conformance).keys() <= known, page.name
+        assert named - suites <= known, page.name
 
 
 @pytest.mark.parametrize(
