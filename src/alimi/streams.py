@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib.util
 import logging
 import random
 import urllib.parse
@@ -89,8 +90,9 @@ def warn_if_slow(server: Any) -> None:
     family = getattr(protocol, "__mro__", ())
     if family and not any(each.__module__ == "alimi.uvicorn" for each in family):
         logger.warning(
-            "alimi: the fast path is off, each stream costs three tasks: start uvicorn with "
-            "--http alimi.uvicorn:Protocol"
+            "alimi: the fast path is off, each stream costs three tasks: %sstart uvicorn with "
+            "--http alimi.uvicorn:Protocol",
+            "" if importlib.util.find_spec("httptools") else "pip install httptools, and ",
         )
 
 

@@ -21,8 +21,14 @@ import weakref
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-import uvicorn
-from uvicorn.protocols.http import httptools_impl
+try:
+    import uvicorn
+    from uvicorn.protocols.http import httptools_impl
+except ModuleNotFoundError as error:
+    if error.name not in {"httptools", "uvicorn"}:
+        raise
+    needs = f"alimi.uvicorn needs {error.name}: pip install uvicorn httptools"
+    raise ModuleNotFoundError(needs, name=error.name) from None
 
 from alimi.metrics import CloseReason, of_loop
 from alimi.sinks import Sink, TransportSink

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from alimi import streams
 from tests.fast.site import Server, site
@@ -25,6 +29,29 @@ def test_a_slow_start_is_said_loudly(tmp_path: Path, server: str, warned: bool) 
         log = app.log()
     assert (OFF in log) == warned
     assert ("--http alimi.uvicorn:Protocol" in log) == warned
+
+
+def test_advice_that_would_not_work_names_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """uvicorn comes without httptools, and the fast path needs it."""
+    server = SimpleNamespace(config=SimpleNamespace(http_protocol_class=H11Protocol))
+    streams.warn_if_slow(server)
+    assert "pip install" not in caplog.text
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    streams.warn_if_slow(server)
+    assert "pip install httptools, and start uvicorn with --http" in caplog.text
+
+
+@pytest.mark.parametrize("missing", ["httptools", "uvicorn"])
+def test_the_fast_path_says_what_it_needs(missing: str) -> None:
+    """The last line of uvicorn's traceback, which is what a person reads."""
+    code = f"import sys; sys.modules[{missing!r}] = None; import alimi.uvicorn"
+    run = [sys.executable, "-c", code]
+    told = subprocess.run(run, capture_output=True, text=True, check=False).stderr.splitlines()
+    needs = f"alimi.uvicorn needs {missing}: pip install uvicorn httptools"
+    assert told[-1] == f"ModuleNotFoundError: {needs}"
+    assert sum(line.startswith("Traceback") for line in told) == 1
 
 
 async def test_a_middleware_in_the_way_is_a_warning_and_said_once(
