@@ -9,7 +9,7 @@
     │   ├── InvalidCursor
     │   └── InvalidIdentity
     ├── TransactionError        `within=` cannot be honoured
-    │   ├── WithinMissing       the caller holds a write transaction and did not pass it
+    │   ├── WithinMissing       the caller did not pass the transaction that it writes in
     │   ├── NoTransaction       the connection is not in a transaction
     │   ├── UnpreparedEngine    the driver would commit behind the application's back
     │   ├── ForeignDatabase     the transaction is on another database than the inbox

@@ -7,8 +7,8 @@ import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
-from typing import Any, Unpack
+from functools import partial, wraps
+from typing import Any, ParamSpec, TypeVar, Unpack
 
 import msgspec
 
@@ -50,6 +50,8 @@ logger = logging.getLogger("alimi")
 
 Who = Callable[[Any], Any]
 ASGIApp = Callable[..., Awaitable[None]]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: A signal is a hint to refetch, not a carrier of content.
 MAX_SIGNAL = 1_024
@@ -60,10 +62,26 @@ _FLUSH_INSIDE = "You hold an open write transaction on this database: commit fir
 _MARK_INSIDE = (
     "You hold an open write transaction on this database, and a mark cannot join it: commit first."
 )
+_RECORD_ALONE = (
+    "What is recorded is one INSERT in a transaction of yours: pass it as within=."
+    "  Without one, await notify(), signal() or retract()."
+)
 _START_INSIDE = (
     "You hold an open write transaction on this database, and Alimi has to write when it starts:"
     " await alimi.start() before, or commit first."
 )
+
+
+def _demands_within(record: Callable[P, R]) -> Callable[P, R]:
+    """Who left `within` away is told what it is for; a type checker has said so before."""
+
+    @wraps(record)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if kwargs.get("within") is None:
+            raise WithinMissing(_RECORD_ALONE)
+        return record(*args, **kwargs)
+
+    return checked
 
 
 class Alimi:
@@ -132,6 +150,7 @@ class Alimi:
         """Withdraw what is still unread about a matter, from `to` or from everybody."""
         await self._write([_retraction(about, to)], within)
 
+    @_demands_within
     def record_retract(self, about: str, *, within: Any, to: object = None) -> None:
         """`retract` for synchronous code."""
         self._write_sync([_retraction(about, to)], within)
@@ -147,6 +166,7 @@ class Alimi:
             return
         await self._publish([SignalTo(to, name, signal.data) for to in signal.recipients])
 
+    @_demands_within
     def record_signal(self, to: object, name: str, data: Any = None, *, within: Any) -> None:
         """`signal` for synchronous code."""
         self._write_sync([_signal(to, name, data)], within)
@@ -360,8 +380,12 @@ class BoundKind:
             raise KeyConflict(f"the key {event.key!r} was already used for another event")
         return receipt
 
+    @_demands_within
     def record(self, *, to: object, within: Any, **parts: Unpack[EventParts]) -> Receipt:
-        """`notify` for synchronous code: one INSERT in the transaction, no event loop needed."""
+        """`notify` for synchronous code: one INSERT in the transaction, no event loop needed.
+
+        Raises what `notify` does, and WithinMissing whenever `within` is left away.
+        """
         event = self.kind.event(to=to, **parts)
         if not event.recipients:
             return Receipt(event.id)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from alimi import Alimi, AlimiError, Cursor
+from alimi.errors import WithinMissing
 
 OBJECT = {"id": 1, "name": "Login page"}
 SOMEBODY = uuid.UUID(int=2)
@@ -83,7 +84,7 @@ async def test_a_call_that_cannot_be(alimi: Alimi, told: str) -> None:
         ({"to": SOMEBODY}, "to= takes a recipient or several, not UUID; pass str(value)"),
         ({"to": [SOMEBODY]}, "an int or a str, not UUID; pass str(value)"),
         ({"expires_at": 1_785_000_000}, "expires_at is in milliseconds since 1970, not seconds"),
-        ({"within": "session"}, "within= takes a SQLAlchemy session"),
+        ({"within": "session"}, "within= takes a session of SQLAlchemy"),
     ],
     ids=lambda each: each if isinstance(each, str) else "-",
 )
@@ -94,6 +95,21 @@ async def test_an_event_that_cannot_be(alimi: Alimi, wrong: dict[str, Any], told
     with pytest.raises(AlimiError) as caught:
         await kind.notify(**parts)
     assert told in str(caught.value)
+    assert (await alimi.inbox(2).counts()).counts.unread == 0
+
+
+@pytest.mark.parametrize("to", [2, None])
+async def test_to_record_without_a_transaction_says_what_to_write(alimi: Alimi, to: Any) -> None:
+    """`within` left away: as where `notify` misses it, and nothing is recorded."""
+    kind = alimi.kind("card.moved", category="cards", text={"en": "x"})
+    calls: tuple[Callable[[], Any], ...] = (
+        lambda: kind.record(to=to, object=OBJECT),  # type: ignore[call-arg]
+        lambda: alimi.record_signal(to, "x"),  # type: ignore[call-arg]
+        lambda: alimi.record_retract("x", to=to),  # type: ignore[call-arg]
+    )
+    for each in calls:
+        with pytest.raises(WithinMissing, match=r"pass it as within=.*await notify\(\)"):
+            each()
     assert (await alimi.inbox(2).counts()).counts.unread == 0
 
 
