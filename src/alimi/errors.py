@@ -127,7 +127,7 @@ class StoreFull(StoreError):
 
 
 class SchemaMissing(StoreError):
-    """The tables are missing or old: run `alimi migrate`."""
+    """The tables are missing or old: run `alimi migrate` with your --db; it needs alimi[server]."""
 
 
 class SchemaTooNew(StoreError):

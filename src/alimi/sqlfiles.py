@@ -53,7 +53,7 @@ class Found(msgspec.Struct, frozen=True):
         if self.number < oldest:
             raise SchemaMissing(
                 f"The tables have schema {self.number}, this Alimi needs {oldest}:"
-                " run `alimi migrate`."
+                " run `alimi migrate` with your --db; it needs alimi[server]."
             )
 
 

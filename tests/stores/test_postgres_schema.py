@@ -41,7 +41,7 @@ async def test_a_missing_schema_names_the_command(empty_postgres: str) -> None:
     """Nothing is made by itself: the error says what to run."""
     store = PostgresStore(empty_postgres)
     for verb in (store.open, store.inspect, store.renew_epoch):
-        with pytest.raises(SchemaMissing, match="alimi migrate"):
+        with pytest.raises(SchemaMissing, match=r"alimi migrate` with your --db.*alimi\[server\]"):
             await verb()
 
 
