@@ -142,7 +142,10 @@ def test_a_person_reads_lines(shell: Terminal, server: Server, person: str) -> N
     shell.ok("notify", person, "--text", "여기", *card, "--category", "c", "--url", server.url)
     follower = shell.start("tail", person, "--url", server.url)
     line = follower.wait_for(lambda text: "여기" in text)
-    assert all(word in line for word in ("Ship it", "card.x", "/cards/12"))
+    assert all(word in line for word in ("Ship it", "[card.x]", "/cards/12"))
+    server.notify(person, "Hello")
+    line = follower.wait_for(lambda text: "Hello" in text)
+    assert line.endswith("● Hello  [note]  (2 unread)")
 
 
 @pytest.mark.parametrize("how", ["url", "db"])

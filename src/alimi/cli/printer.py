@@ -59,11 +59,11 @@ class Printer:
         name = (row.get("object") or {}).get("name")
         if name:
             line.append(f"  {printable(name)}", style="cyan")
-        line.append(f"  {row['kind']}", style="dim")
+        line.append(f"  [{row['kind']}]", style="dim")
         if row["url"]:
             line.append(f"  {printable(row['url'])}", style="dim underline")
         if is_new:
-            line.append(f"  {row['unread']} unread", style="dim")
+            line.append(f"  ({row['unread']} unread)", style="dim")
         self._console.print(line)
 
     def _told(self, name: str, data: dict[str, Any]) -> None:
@@ -72,7 +72,7 @@ class Printer:
             self._console.print(Text(printable(say(data)), style="dim"))
 
     def _say_change(self, data: dict[str, Any]) -> str:
-        return f"{_now()}   {_changed(data)}  {data['unread']} unread"
+        return f"{_now()}   {_changed(data)}  ({data['unread']} unread)"
 
     def _say_signal(self, data: dict[str, Any]) -> str:
         return f"{_now()}   signal {data['name']} {msgspec.json.encode(data['data']).decode()}"
