@@ -28,6 +28,7 @@ async def test_at_home_on_a_phone(served: Hosted, new_context: OpenContext) -> N
     box = await emma.dialog.bounding_box()
     assert box is not None
     assert (box["x"], box["width"]) == (0, PHONE["width"])
+    assert await emma.dialog.evaluate("each => each.scrollWidth === each.clientWidth")
     assert await emma.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     small = await emma.page.evaluate("""[...document.querySelectorAll("button, select")]
         .filter((each) => each.checkVisibility())
@@ -80,6 +81,14 @@ async def test_axe_finds_nothing_in_sheets(
     await person.page.locator("#open-archive").click()
     await expect(person.dialog.locator(".archive li")).to_have_count(1)
     assert await axe_in_both_schemes(person.page) == []
+
+
+async def test_five_lists_fit_a_small_desktop(served: Hosted, new_context: OpenContext) -> None:
+    """The lists that the board begins with are all in sight, to their edges."""
+    emma = await visit(served, new_context, EMMA, viewport=DESKTOP)
+    lists = emma.page.locator("[data-list]")
+    await expect(lists).to_have_count(5)
+    await expect(lists.last).to_be_in_viewport(ratio=1)
 
 
 #: The ground of a face on the board, and of its picture in the bell, as they are painted.
