@@ -36,10 +36,8 @@ from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.http import HttpResponse
-from django.urls import path
 
 from alimi.errors import NoTransaction, UnknownTransaction
-from cards import views
 from mysite.notifications import card_assigned
 
 def log_in(request, user_id):
@@ -66,10 +64,8 @@ def outside(request):
         refused += 1
     return HttpResponse(refused)
 
-urlpatterns = [
+urlpatterns += [
     path("login/<int:user_id>", log_in),
-    path("logout", views.log_out),
-    path("assign/<int:card_id>/<int:user_id>", views.assign),
     path("undone/<int:card_id>/<int:user_id>", undone),
     path("outside", outside),
 ]
@@ -111,7 +107,8 @@ def typed_in(folder: Path, databases: str) -> Path:
     for name, content in pages.files(PAGE).items():
         (folder / name).write_text(content, "utf-8")
     (folder / "cards/models.py").write_text(MODELS)
-    (folder / "mysite/urls.py").write_text(URLS)
+    urls = pages.checks(PAGE)["django urls"]
+    (folder / "mysite/urls.py").write_text(urls + URLS)
     for command in (["makemigrations", "cards"], ["migrate"], ["shell", "-c", FILL]):
         run(folder, *command, "--settings", "mysite.settings")
     return folder
