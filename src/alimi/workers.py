@@ -140,7 +140,7 @@ def _spread(sockets: Sequence[socket.socket], count: int) -> list[list[socket.so
 
 
 class Listener(socket.socket):
-    """A socket that says now and then that nobody else waits to be accepted.
+    """A socket that says now and then, to who asks without waiting, that nobody else is there.
 
     asyncio accepts thousands before it begins any of them, and so before a protocol can refuse one.
     At the limit of open files it then writes thousands of tracebacks, and does so without end
@@ -150,7 +150,9 @@ class Listener(socket.socket):
     _accepted = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Accept one; raises BlockingIOError after each few, and when there is none."""
+        """Accept one; where nobody waits, BlockingIOError after each few, and when there is none."""
+        if self.gettimeout() != 0:
+            return super().accept()
         if self._accepted == _ACCEPTED_AT_ONCE:
             self._accepted = 0
             raise BlockingIOError

@@ -61,7 +61,7 @@ async def test_a_stream_is_handed_over_and_costs_no_task(tmp_path: Path) -> None
         before = len(asyncio.all_tasks())
         clients = [await here.open() for _ in range(9)]
         assert [type(sink) for sink in here.sinks()] == [TransportSink] * 10
-        assert len(asyncio.all_tasks()) == before
+        assert len(asyncio.all_tasks()) <= before  # one of the start may have ended
         for client in (first, *clients):
             await here.told(client)
 
