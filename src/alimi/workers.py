@@ -150,7 +150,7 @@ class Listener(socket.socket):
     _accepted = 0
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Accept one; where nobody waits, BlockingIOError after each few, and when there is none."""
+        """Accept one; without waiting, BlockingIOError after each few and when there is none."""
         if self.gettimeout() != 0:
             return super().accept()
         if self._accepted == _ACCEPTED_AT_ONCE:
