@@ -9,6 +9,7 @@ import pytest
 
 from alimi.carrier import Patience
 from alimi.metrics import Metrics
+from alimi.model import SignalTo
 from alimi.testing.bus_conformance import NetworkBusConformance
 from alimi.testing.buses.harness import Node
 from tests.support.servers import ServerProcess
@@ -26,6 +27,20 @@ async def connected(node: Node) -> None:
 async def refused(node: Node, because: str) -> None:
     """The operator reads this, at the first attempt or a later one."""
     await node.until(lambda: because in (node.bus.trouble or ""))
+
+
+async def cut_off_for_slowness(
+    one: Node, two: Node, server: ServerProcess, proxy: TcpProxy, sign: str
+) -> None:
+    """Nothing reaches `two` until the server's log has the sign; then it is back, and hears."""
+    await two.bus.follow(["anna"])
+    proxy.hold("down")
+    while sign not in server.log():
+        await one.bus.publish([SignalTo("anna", "big", "x" * 1_000)] * 1_000)
+    proxy.release()
+    await two.until(lambda: two.lost > 0)
+    two.heard.clear()
+    await two.until_it_hears(one, "anna")
 
 
 class OnAServer(NetworkBusConformance):

@@ -53,9 +53,8 @@ async def at_rest(node: Alimi) -> None:
     Later it looks when the node itself records something, or its settings say so.
     """
     async with asyncio.timeout(30):
-        # A gauge tells nobody that it moves: so it is asked, and the answer decides.
         while not counted(node, "alimi_relay_batch_seconds_count"):  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # a gauge tells nobody that it moves; the answer decides
 
 
 def counted(node: Alimi, series: str, **labels: str) -> float:

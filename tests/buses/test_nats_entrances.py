@@ -10,9 +10,9 @@ import pytest
 from alimi.buses.nats import make
 from alimi.carrier import Carrier
 from alimi.metrics import Metrics
-from alimi.model import Hint, SignalTo
+from alimi.model import Hint
 from tests.buses.conftest import Opened
-from tests.buses.harness import QUICK, connected, refused
+from tests.buses.harness import QUICK, connected, cut_off_for_slowness, refused
 from tests.docs import pages
 from tests.fast.site import CERTIFICATE
 from tests.support.nats import NatsServer
@@ -70,14 +70,7 @@ async def test_a_slow_hearer_that_is_cut_off_comes_back(
     small = 'max_payload: 8192, max_pending: 65536, write_deadline: "100ms"'
     with NatsServer(config=small) as server, TcpProxy(server.port) as proxy:
         one, two = await opened(bus(server)), await opened(bus(server, port=proxy.port))
-        await two.bus.follow(["anna"])
-        proxy.hold("down")
-        while "Slow Consumer" not in server.log():
-            await one.bus.publish([SignalTo("anna", "big", "x" * 1_000)] * 1_000)
-        proxy.release()
-        await two.until(lambda: two.lost > 0)
-        two.heard.clear()
-        await two.until_it_hears(one, "anna")
+        await cut_off_for_slowness(one, two, server, proxy, "Slow Consumer")
     assert "the nats bus is away (the" in caplog.text
     assert one.lost == 0
 

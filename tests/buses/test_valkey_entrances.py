@@ -14,9 +14,8 @@ import pytest
 from alimi.buses.valkey import make
 from alimi.carrier import Carrier
 from alimi.metrics import Metrics
-from alimi.model import SignalTo
 from tests.buses.conftest import Opened
-from tests.buses.harness import QUICK, connected, refused
+from tests.buses.harness import QUICK, connected, cut_off_for_slowness, refused
 from tests.docs import pages
 from tests.fast.site import CERTIFICATE
 from tests.support.processes import free_port
@@ -139,14 +138,7 @@ async def test_a_slow_hearer_that_is_cut_off_comes_back(
     with kind() as server, TcpProxy(server.port) as proxy:
         server.ask('CONFIG SET client-output-buffer-limit "pubsub 64kb 0 0"')
         one, two = await opened(bus(server)), await opened(bus(server, port=proxy.port))
-        await two.bus.follow(["anna"])
-        proxy.hold("down")
-        while "output buffer" not in server.log():
-            await one.bus.publish([SignalTo("anna", "big", "x" * 1_000)] * 1_000)
-        proxy.release()
-        await two.until(lambda: two.lost > 0)
-        two.heard.clear()
-        await two.until_it_hears(one, "anna")
+        await cut_off_for_slowness(one, two, server, proxy, "output buffer")
     assert "the valkey bus is away (the" in caplog.text
     assert one.lost == 0
 

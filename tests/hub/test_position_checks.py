@@ -55,8 +55,8 @@ async def test_an_interruption_of_the_bus_heals_at_once(tmp_path: Path) -> None:
         tasks = Tasks(lambda name: None)
         tasks.start("check", node.hub.checks.run)
         node.hub.bus_was_lost()
-        while not sink.sent:  # noqa: ASYNC110 - the pump tells nobody that it wrote
-            await asyncio.sleep(0.005)
+        while not sink.sent:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)  # the pump tells nobody that it wrote; the answer decides
         reader = Reader()
         reader.connect()
         reader.feed(sink.take())
@@ -77,8 +77,8 @@ async def test_what_another_process_wrote_to_the_file_is_found_at_once(tmp_path:
         tasks = Tasks(lambda name: None)
         tasks.start("check", node.hub.checks.run)
         await node.relay.flush()
-        while not sink.sent:  # noqa: ASYNC110 - the pump tells nobody that it wrote
-            await asyncio.sleep(0.005)
+        while not sink.sent:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)  # the pump tells nobody that it wrote; the answer decides
         reader = Reader()
         reader.connect()
         reader.feed(sink.take())

@@ -156,8 +156,8 @@ class Writer:
                 settle(self._group())
                 if self._jobs:
                     held = time.monotonic() - started
-                    # A pause, not a poll: who waits elsewhere looks every millisecond or so.
-                    time.sleep(min(MAX_BREATH_SECONDS, held * BREATH))
+                    # Who waits for the lock elsewhere looks every millisecond or so.
+                    time.sleep(min(MAX_BREATH_SECONDS, held * BREATH))  # a pause, not a poll
         except BaseException as error:  # noqa: BLE001 - whatever it was, nobody may wait for ever
             self._die(error)
 
