@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from alimi import Alimi, Settings
+from tests.support.outsider import finds_nothing
 from tests.web.site import KEY, TEXTS, notify, serving, who
 
 #: Which kinds are registered and whose cursor it is no schema can say, so a documented refusal of a
@@ -32,11 +31,7 @@ generation.max-examples = 4
 phases.examples.enabled = false
 phases.coverage.enabled = false
 """
-COMMAND = [
-    sys.executable, "-m", "schemathesis.cli", "run", "--checks", "all", "--mode", "all",
-    "--max-failures", "20", "--continue-on-failure", "--generation-deterministic", "--no-color",
-    "--request-timeout", "10", "-H", "Cookie: user=2", "-H", f"Authorization: Bearer {KEY}",
-]  # fmt: skip
+OPTIONS = ["-H", "Cookie: user=2", "-H", f"Authorization: Bearer {KEY}"]
 
 
 @pytest.fixture
@@ -57,11 +52,4 @@ async def test_schemathesis_finds_nothing(address: str, tmp_path: Path) -> None:
     A process of its own, bounded by the number of examples; a stream's headers and queries,
     whatever they hold, end in a stream or in a documented refusal.
     """
-    (tmp_path / "schemathesis.toml").write_text(CONFIG)
-    process = await asyncio.create_subprocess_exec(
-        *COMMAND, f"{address}/openapi.json",
-        cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    output, _ = await process.communicate()
-    told = output.decode(errors="replace")
-    assert process.returncode == 0, told
+    await finds_nothing(tmp_path, CONFIG, f"{address}/openapi.json", *OPTIONS)
